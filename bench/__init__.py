@@ -1,0 +1,1 @@
+"""Loads, corpora and measurements; stays in the repository."""

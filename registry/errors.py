@@ -1,0 +1,158 @@
+"""Errors of the registry; each class carries the wire code a client sees.
+
+RegistryError                    2
+├── MalformedError               4    octets that break their own format
+├── BusyError                    3    the write queue is full
+├── ReadOnlyError                7    this registry takes no writes now
+├── NotFoundError              100
+├── AlreadyExistsError         101
+├── InvalidIdentifierError     102
+├── ValuesNotFoundError        200
+├── ValueExistsError           201
+├── InvalidValueError          202
+├── NotHomedError              301
+├── AdminError                 400    authenticated, but not an administrator
+├── PermissionsError           401
+├── ChallengeNeededError       402    say who you are first
+├── AuthenticationError        403
+├── CredentialError            404    the credential itself is unusable
+├── GroupError                 406    an administrator group cannot be read
+├── SerialError                101    compare-and-swap met another serial
+├── CorruptError                 2    stored octets fail their checksum
+└── StoreError                   2    the disk or the engine failed
+    └── VersionError             2    the data directory is from a newer version
+"""
+
+from registry.model.codes import ResponseCode
+
+
+class RegistryError(Exception):
+    """The registry could not do it."""
+
+    code: ResponseCode = ResponseCode.ERROR
+
+
+class MalformedError(RegistryError, ValueError):
+    """Octets do not follow their format: what was expected, what came, where."""
+
+    code = ResponseCode.PROTOCOL_ERROR
+
+
+class BusyError(RegistryError):
+    """The write queue is full; try again."""
+
+    code = ResponseCode.SERVER_TOO_BUSY
+
+
+class ReadOnlyError(RegistryError):
+    """This registry takes no writes now."""
+
+    code = ResponseCode.SERVER_BACKUP
+
+
+class NotFoundError(RegistryError):
+    """The identifier is not registered."""
+
+    code = ResponseCode.HANDLE_NOT_FOUND
+
+
+class AlreadyExistsError(RegistryError):
+    """The identifier is registered already."""
+
+    code = ResponseCode.HANDLE_ALREADY_EXISTS
+
+
+class InvalidIdentifierError(RegistryError, ValueError):
+    """The name is not an identifier, or not of the kind the operation needs."""
+
+    code = ResponseCode.INVALID_HANDLE
+
+
+class ValuesNotFoundError(RegistryError):
+    """The record has no such value."""
+
+    code = ResponseCode.VALUES_NOT_FOUND
+
+
+class ValueExistsError(RegistryError):
+    """The record has a value with this index already."""
+
+    code = ResponseCode.VALUE_ALREADY_EXISTS
+
+
+class InvalidValueError(RegistryError, ValueError):
+    """A value breaks a rule."""
+
+    code = ResponseCode.INVALID_VALUE
+
+
+class NotHomedError(RegistryError):
+    """The prefix does not live at this node."""
+
+    code = ResponseCode.SERVER_NOT_RESP
+
+
+class AdminError(RegistryError):
+    """Who asks is known, but administers nothing here."""
+
+    code = ResponseCode.INVALID_ADMIN
+
+
+class PermissionsError(RegistryError):
+    """Who asks lacks the permission."""
+
+    code = ResponseCode.INSUFFICIENT_PERMISSIONS
+
+
+class ChallengeNeededError(RegistryError):
+    """The operation needs an authenticated client."""
+
+    code = ResponseCode.AUTHENTICATION_NEEDED
+
+
+class AuthenticationError(RegistryError):
+    """The proof of identity is wrong."""
+
+    code = ResponseCode.AUTHENTICATION_FAILED
+
+
+class CredentialError(RegistryError):
+    """The key or secret that should prove the identity cannot be used."""
+
+    code = ResponseCode.INVALID_CREDENTIAL
+
+
+class GroupError(RegistryError):
+    """An administrator group or key record cannot be read."""
+
+    code = ResponseCode.AUTHEN_ERROR
+
+
+class GroupElsewhereError(GroupError):
+    """A group of another node is needed to decide."""
+
+    def __init__(self, name: bytes, index: int) -> None:
+        super().__init__(
+            f"administrator group {index}:{name.decode(errors='replace')} lives at "
+            "another node and cannot be read"
+        )
+        self.name = name
+        self.index = index
+
+
+class SerialError(RegistryError):
+    """The record changed since it was read."""
+
+    code = ResponseCode.HANDLE_ALREADY_EXISTS
+
+
+class CorruptError(RegistryError):
+    """Stored octets fail their checksum and are not served."""
+
+
+class StoreError(RegistryError):
+    """The storage engine or the disk failed."""
+
+
+class VersionError(StoreError):
+    """The data directory was written by a newer version."""

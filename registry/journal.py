@@ -1,0 +1,101 @@
+"""The journal: one entry for every change, in the order of their serials.
+
+It is the only bus: statistics, caches, replicas and anchors follow it by serial.
+
+    OFFSET  SIZE  FIELD
+         0     1  format, 1
+         1     1  operation, see `Operation`
+         2     4  CRC-32 of the serial and of all octets from 6 on
+         6     8  time, milliseconds since the epoch
+        14    32  SHA-256 of the value list the change left, zeros when none
+        46   4+n  canonical name, or prefix for HOME, UNHOME and STOP
+         .   4+n  canonical name of who asked, empty when nobody had to
+         .     4  index of that one's key
+"""
+
+import enum
+import hashlib
+import struct
+import zlib
+from typing import NamedTuple
+
+from registry.errors import CorruptError, MalformedError
+from registry.model.octets import Cursor, blob, pack_u32
+
+_FORMAT = 1
+_HEADER = struct.Struct("!BBI")
+_U64 = struct.Struct("!Q")
+_NO_DIGEST = bytes(32)
+
+
+class Operation(enum.IntEnum):
+    """What a change did."""
+
+    CREATE = 1
+    DELETE = 2
+    ADD = 3
+    REMOVE = 4
+    MODIFY = 5
+    HOME = 6
+    UNHOME = 7
+    STOP = 8
+
+
+class Entry(NamedTuple):
+    """One line of the journal."""
+
+    serial: int
+    operation: Operation
+    time_ms: int
+    name: bytes
+    digest: bytes
+    """SHA-256 of the value list after the change; zeros when there is none."""
+
+    actor: bytes
+    actor_index: int
+
+
+def digest_of(values_octets: bytes | None) -> bytes:
+    """Digest the value list a change left."""
+    if values_octets is None:
+        return _NO_DIGEST
+    return hashlib.sha256(values_octets).digest()
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Write an entry; its serial is the key and is covered by the checksum."""
+    rest = b"".join(
+        (
+            _U64.pack(entry.time_ms),
+            entry.digest,
+            blob(entry.name),
+            blob(entry.actor),
+            pack_u32(entry.actor_index),
+        )
+    )
+    checksum = zlib.crc32(rest, zlib.crc32(_U64.pack(entry.serial)))
+    return _HEADER.pack(_FORMAT, entry.operation, checksum) + rest
+
+
+def decode_entry(serial: int, octets: bytes) -> Entry:
+    """Read an entry.
+
+    Raises:
+        CorruptError: The octets are not those that were written.
+    """
+    try:
+        form, operation, checksum = _HEADER.unpack_from(octets)
+        expected = zlib.crc32(octets[6:], zlib.crc32(_U64.pack(serial)))
+        if form != _FORMAT or checksum != expected:
+            raise _corrupt(serial)
+        cursor = Cursor(octets, _HEADER.size)
+        (time_ms,) = _U64.unpack(cursor.take(8))
+        digest = cursor.take(32)
+        name, actor, index = cursor.blob(), cursor.blob(), cursor.u32()
+        return Entry(serial, Operation(operation), time_ms, name, digest, actor, index)
+    except (struct.error, MalformedError, ValueError) as error:
+        raise _corrupt(serial) from error
+
+
+def _corrupt(serial: int) -> CorruptError:
+    return CorruptError(f"journal entry {serial}: its checksum does not match")

@@ -1,0 +1,1 @@
+"""Identifiers, values and records: immutable types and their stored octets."""

@@ -1,0 +1,212 @@
+"""One value of a record, and its octets on the wire and on disk (handle notes §1.7).
+
+The layout, integers big-endian:
+
+    OFFSET  SIZE  FIELD
+         0     4  index
+         4     4  timestamp, epoch seconds, stamped by the server
+         8     1  ttl type: 0 relative, 1 absolute
+         9     4  ttl, seconds or epoch seconds
+        13     1  permissions, see `Permission`
+        14   4+n  type, UTF-8
+         .   4+n  data
+         .     4  number of references, then for each 4+n handle and 4 index
+
+Octets from 8 on are kept as they came: HS_SIGNATURE digests cover them.
+"""
+
+import enum
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from registry.errors import InvalidValueError, MalformedError
+from registry.model.octets import Cursor, blob, pack_u32, text
+
+MAX_VALUES = 2048
+"""Values in one message (handle notes §1.7)."""
+
+SMALLEST_VALUE_OCTETS = 26
+DEFAULT_TTL_SECONDS = 86_400
+
+_FIXED = struct.Struct("!IIBIBI")
+_U32 = struct.Struct("!I")
+
+
+class Permission(enum.IntFlag):
+    """Who may do what with one value."""
+
+    PUBLIC_WRITE = 0x01
+    PUBLIC_READ = 0x02
+    ADMIN_WRITE = 0x04
+    ADMIN_READ = 0x08
+
+
+DEFAULT_PERMISSIONS = 0x0E
+"""Everyone reads, administrators write."""
+
+_PUBLIC_READ = int(Permission.PUBLIC_READ)
+
+
+class Reference(NamedTuple):
+    """A pointer to a value of another record."""
+
+    handle: str
+    index: int  # type: ignore[assignment]  # hides tuple.index, unused here
+
+
+class Value(NamedTuple):
+    """One typed value of a record."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, unused here
+    type: str
+    data: bytes
+    ttl: int = DEFAULT_TTL_SECONDS
+    ttl_type: int = 0
+    timestamp: int = 0
+    permissions: int = DEFAULT_PERMISSIONS
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The data read as UTF-8; octets that are not come out as U+FFFD."""
+        return self.data.decode(errors="replace")
+
+    @property
+    def public(self) -> bool:
+        """Whether everyone may read it."""
+        return bool(self.permissions & _PUBLIC_READ)
+
+
+class Span(NamedTuple):
+    """Where one encoded value stands in a list, and what selection asks about it."""
+
+    start: int
+    stop: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, unused here
+    permissions: int
+    type: bytes
+
+
+def encode_value(value: Value) -> bytes:
+    """Write one value."""
+    type_octets = value.type.encode()
+    references = b"".join(
+        text(reference.handle) + pack_u32(reference.index)
+        for reference in value.references
+    )
+    return (
+        _FIXED.pack(
+            value.index,
+            value.timestamp,
+            value.ttl_type,
+            value.ttl,
+            value.permissions,
+            len(type_octets),
+        )
+        + type_octets
+        + blob(value.data)
+        + pack_u32(len(value.references))
+        + references
+    )
+
+
+def decode_value(cursor: Cursor) -> Value:
+    """Read one value.
+
+    Raises:
+        MalformedError: It does not fit, or its type or a reference is not UTF-8.
+    """
+    index = cursor.u32("value index")
+    timestamp = cursor.u32("value timestamp")
+    ttl_type = cursor.u8("value ttl type")
+    ttl = cursor.u32("value ttl")
+    permissions = cursor.u8("value permissions")
+    kind = cursor.text("value type")
+    data = cursor.blob("value data")
+    count = cursor.count(8, "value references")
+    references = tuple(
+        Reference(cursor.text("reference"), cursor.u32("reference index"))
+        for _ in range(count)
+    )
+    return Value(index, kind, data, ttl, ttl_type, timestamp, permissions, references)
+
+
+def encode_values(values: Iterable[Value]) -> bytes:
+    """Write a list: a count and the values."""
+    parts = [encode_value(value) for value in values]
+    return pack_u32(len(parts)) + b"".join(parts)
+
+
+def decode_values(octets: bytes) -> tuple[Value, ...]:
+    """Read a whole list, as `encode_values` writes it."""
+    cursor = Cursor(octets)
+    values = read_values(cursor)
+    cursor.finish("value list")
+    return values
+
+
+def read_values(cursor: Cursor) -> tuple[Value, ...]:
+    """Read a list and leave what follows it.
+
+    Raises:
+        InvalidValueError: More than `MAX_VALUES`.
+        MalformedError: It does not fit.
+    """
+    count = cursor.count(SMALLEST_VALUE_OCTETS, "value count")
+    if count > MAX_VALUES:
+        message = f"{count} values, at most {MAX_VALUES} in one message"
+        raise InvalidValueError(message)
+    return tuple(decode_value(cursor) for _ in range(count))
+
+
+def spans(octets: bytes, start: int = 0) -> Iterator[Span]:
+    """Walk an encoded list without decoding its values.
+
+    Selection needs index, permissions and type of each value, and then copies
+    the octets of those that match; this is several times cheaper than decoding.
+    """
+    try:
+        (count,) = _U32.unpack_from(octets, start)
+        position = start + 4
+        for _ in range(count):
+            index, _, _, _, permissions, size = _FIXED.unpack_from(octets, position)
+            type_start = position + 18
+            type_stop = type_start + size
+            (data_size,) = _U32.unpack_from(octets, type_stop)
+            stop = _skip_references(octets, type_stop + 4 + data_size)
+            kind = octets[type_start:type_stop]
+            yield Span(position, stop, index, permissions, kind)
+            position = stop
+    except struct.error:
+        message = (
+            f"value list at octet {start}: ends before its {len(octets)} octets say"
+        )
+        raise MalformedError(message) from None
+
+
+def _skip_references(octets: bytes, position: int) -> int:
+    (count,) = _U32.unpack_from(octets, position)
+    position += 4
+    for _ in range(count):
+        (size,) = _U32.unpack_from(octets, position)
+        position += 8 + size
+    return position
+
+
+def stamped(values: Iterable[Value], timestamp: int) -> tuple[Value, ...]:
+    """Set the time of writing on every value."""
+    return tuple(value._replace(timestamp=timestamp) for value in values)
+
+
+def smallest_ttl(octets: bytes, now: float, start: int = 0) -> int:
+    """Give the seconds for which a whole encoded list may be kept.
+
+    Relative and absolute times count; an empty list gives the default.
+    """
+    shortest = DEFAULT_TTL_SECONDS
+    for span in spans(octets, start):
+        _, _, ttl_type, ttl, _, _ = _FIXED.unpack_from(octets, span.start)
+        left = ttl - int(now) if ttl_type else ttl
+        shortest = min(shortest, max(left, 0))
+    return shortest

@@ -1,0 +1,165 @@
+"""Who may do what: authorise or raise, without I/O (handle notes §1.8, §3).
+
+An administrator is named by HS_ADMIN values: a user's key (handle and index; index
+0 means any key of that handle), or an HS_VLIST whose members are such names again.
+A record's own HS_ADMIN values govern it. A record that has none is governed by
+those of its prefix (emulator convention: enterprise nodes administer by prefix).
+Creating and listing are always governed by the prefix.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from registry.errors import (
+    AdminError,
+    ChallengeNeededError,
+    GroupError,
+    InvalidIdentifierError,
+    MalformedError,
+    PermissionsError,
+)
+from registry.model.identifier import canonical
+from registry.model.typed import Admin, AdminBit, decode_group
+from registry.model.value import Permission, Reference, Value
+
+HS_ADMIN = "HS_ADMIN"
+HS_VLIST = "HS_VLIST"
+MAX_GROUP_DEPTH = 10
+MAX_GROUP_LOOKUPS = 256
+
+
+class Identity(NamedTuple):
+    """A client that has proved who it is."""
+
+    handle: bytes
+    """Canonical."""
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, unused here
+
+    def __str__(self) -> str:
+        return f"{self.index}:{self.handle.decode(errors='replace')}"
+
+
+GroupReader = Callable[[bytes, int], Value | None]
+"""Reads one value of a record by canonical name, without regard to permissions.
+
+None when there is no such value; raises `GroupError` when it cannot be read.
+"""
+
+
+def administrators(values: Iterable[Value]) -> tuple[Admin, ...]:
+    """Decode the HS_ADMIN values among `values`; unreadable ones grant nothing."""
+    found = []
+    for value in values:
+        if value.type.upper() == HS_ADMIN:
+            try:
+                found.append(Admin.decode(value.data))
+            except MalformedError:
+                continue
+    return tuple(found)
+
+
+def permissions_of(
+    identity: Identity, admins: Iterable[Admin], read: GroupReader
+) -> int | None:
+    """Join the permissions that `admins` grant; None when they name nobody like it.
+
+    Groups are read only when no direct entry names the identity.
+    """
+    granted: int | None = None
+    groups = []
+    for admin in admins:
+        reference = Reference(admin.handle, admin.index)
+        if _names(reference, identity):
+            granted = (granted or 0) | admin.permissions
+        else:
+            groups.append((reference, admin.permissions))
+    if granted is not None:
+        return granted
+    search = _GroupSearch(identity, read)
+    for reference, permissions in groups:
+        if search.contains(reference):
+            granted = (granted or 0) | permissions
+    return granted
+
+
+def authorise(
+    identity: Identity | None,
+    needed: AdminBit,
+    admins: Iterable[Admin],
+    read: GroupReader,
+) -> None:
+    """Check that the client is an administrator with the permission.
+
+    Raises:
+        ChallengeNeededError: Nobody has authenticated yet.
+        AdminError: The client is none of the administrators.
+        PermissionsError: It is one, but lacks the permission.
+        GroupError: A group could not be read and nothing else decides.
+    """
+    if identity is None:
+        message = f"{needed.name} needs an authenticated administrator"
+        raise ChallengeNeededError(message)
+    granted = permissions_of(identity, admins, read)
+    if granted is None:
+        message = f"{identity} is not an administrator here"
+        raise AdminError(message)
+    if not granted & needed:
+        message = f"{identity} lacks the permission {needed.name}"
+        raise PermissionsError(message)
+
+
+def check_writable(value: Value) -> None:
+    """Check that administrators may change this value.
+
+    Raises:
+        PermissionsError: It has no ADMIN_WRITE.
+    """
+    if not value.permissions & Permission.ADMIN_WRITE:
+        message = f"value {value.index} may not be changed: it lacks ADMIN_WRITE"
+        raise PermissionsError(message)
+
+
+class _GroupSearch:
+    """Walks HS_VLIST groups, bounded in depth and in records read."""
+
+    def __init__(self, identity: Identity, read: GroupReader) -> None:
+        self._identity = identity
+        self._read = read
+        self._seen: set[tuple[bytes, int]] = set()
+
+    def contains(self, group: Reference, depth: int = 0) -> bool:
+        """Tell whether the group, or one inside it, names the identity."""
+        members = self._members(group) if depth < MAX_GROUP_DEPTH else ()
+        if any(_names(member, self._identity) for member in members):
+            return True
+        return any(self.contains(member, depth + 1) for member in members)
+
+    def _members(self, group: Reference) -> tuple[Reference, ...]:
+        name = _canonical(group.handle)
+        if name is None or (name, group.index) in self._seen:
+            return ()
+        self._seen.add((name, group.index))
+        if len(self._seen) > MAX_GROUP_LOOKUPS:
+            message = f"administrator groups name more than {MAX_GROUP_LOOKUPS} records"
+            raise GroupError(message)
+        value = self._read(name, group.index)
+        if value is None or value.type.upper() != HS_VLIST:
+            return ()
+        try:
+            return decode_group(value.data)
+        except MalformedError:
+            return ()
+
+
+def _names(reference: Reference, identity: Identity) -> bool:
+    if reference.index not in (0, identity.index):
+        return False
+    return _canonical(reference.handle) == identity.handle
+
+
+def _canonical(handle: str) -> bytes | None:
+    try:
+        return canonical(handle.encode())
+    except InvalidIdentifierError:
+        return None

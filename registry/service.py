@@ -1,0 +1,206 @@
+"""The only writer of a registry: group commit.
+
+Changes that arrive while a transaction is on its way to the disk wait and then
+share the next one. Each group is evaluated in order against one snapshot
+(`registry.change`), written as one batch by a worker thread, and acknowledged
+only after the disk has it. A change that breaks a rule fails alone.
+
+After an error that is not simply a full disk, nothing is written any more until
+the node restarts: what the kernel kept of a failed sync is unknown. Reading goes
+on. All methods belong to the event loop's thread.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+
+from registry.change import Change, Evaluation, Receipt
+from registry.errors import (
+    BusyError,
+    ReadOnlyError,
+    RegistryError,
+    StoreError,
+)
+from registry.model.record import Record
+from registry.store.interface import Batch, Store
+from registry.store.lmdb import DiskFullError, MapFullError
+
+MAX_GROUP = 256
+"""Changes in one transaction; more would make readers wait for evaluation."""
+
+MAX_PENDING = 16_384
+"""Changes that may wait; the next one is refused as busy."""
+
+Follower = Callable[[Iterable[bytes]], None]
+"""Told the names of a group after it is durable and before it is acknowledged."""
+
+_Waiting = tuple[Change, "asyncio.Future[Receipt]"]
+
+
+class Registry:
+    """Records of one node and the queue of changes to them."""
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._clock = clock
+        self._pending: deque[_Waiting] = deque()
+        self._writing: asyncio.Future[None] | None = None
+        self._followers: list[Follower] = []
+        self.stopped: StoreError | None = None
+        """Why nothing is written any more, once that is so."""
+
+        self.refused = 0
+        """Changes turned away because the queue was full."""
+
+        self.groups = 0
+        """Transactions committed."""
+
+    @property
+    def store(self) -> Store:
+        """The engine, for reading."""
+        return self._store
+
+    def follow(self, follower: Follower) -> None:
+        """Call `follower` with the names of each durable group."""
+        self._followers.append(follower)
+
+    def get(self, name: bytes) -> Record | None:
+        """Read a record by canonical name."""
+        return self._store.get(name)
+
+    async def submit(self, change: Change) -> Receipt:
+        """Make a change; returns once it is on disk.
+
+        Cancelling the wait does not undo the change.
+
+        Raises:
+            RegistryError: It breaks a rule, or the store failed; nothing of it
+                was written.
+        """
+        return await asyncio.shield(self.enqueue(change))
+
+    def enqueue(self, change: Change) -> "asyncio.Future[Receipt]":
+        """Queue a change and give the future of its receipt.
+
+        Raises:
+            BusyError: `MAX_PENDING` changes wait already.
+            ReadOnlyError: Writing has stopped.
+        """
+        if self.stopped is not None:
+            message = f"writing has stopped until restart: {self.stopped}"
+            raise ReadOnlyError(message)
+        if len(self._pending) >= MAX_PENDING:
+            self.refused += 1
+            message = f"{MAX_PENDING} changes wait already, try again"
+            raise BusyError(message)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
+        self._pending.append((change, future))
+        if self._writing is None:
+            # At the end of this turn of the loop, so that whatever else arrived
+            # in the same read shares the transaction.
+            self._writing = loop.create_future()
+            loop.call_soon(self._start)
+        return future
+
+    async def drain(self) -> None:
+        """Wait until nothing is queued or on its way."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    def _start(self) -> None:
+        group = [
+            self._pending.popleft() for _ in range(min(MAX_GROUP, len(self._pending)))
+        ]
+        try:
+            batch, done = self._evaluate(group)
+        except RegistryError as error:  # the snapshot itself cannot be read
+            self._finish(group, error)
+            return
+        if not done:
+            self._next()
+            return
+        self._write(batch, done)
+
+    def _evaluate(
+        self, group: list[_Waiting]
+    ) -> tuple[Batch, list[tuple[Receipt, "asyncio.Future[Receipt]"]]]:
+        done = []
+        with self._store.snapshot() as snapshot:
+            evaluation = Evaluation(snapshot, self._clock())
+            for change, future in group:
+                try:
+                    done.append((evaluation.apply(change), future))
+                except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+                    _fail(future, error)
+        return evaluation.batch, done
+
+    def _write(
+        self, batch: Batch, done: list[tuple[Receipt, "asyncio.Future[Receipt]"]]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        written = loop.run_in_executor(self._executor, self._store.write, batch)
+        written.add_done_callback(lambda task: self._written(task, batch, done))
+
+    def _written(
+        self,
+        task: "asyncio.Future[None]",
+        batch: Batch,
+        done: list[tuple[Receipt, "asyncio.Future[Receipt]"]],
+    ) -> None:
+        error = task.exception()
+        if isinstance(error, MapFullError):
+            self._store.grow()
+            self._write(batch, done)
+            return
+        if error is not None:
+            self._fail_group(error, [future for _, future in done])
+        else:
+            self._acknowledge(batch, done)
+        self._next()
+
+    def _acknowledge(
+        self, batch: Batch, done: list[tuple[Receipt, "asyncio.Future[Receipt]"]]
+    ) -> None:
+        self.groups += 1
+        for follower in self._followers:
+            follower(batch.records)
+        for receipt, future in done:
+            if not future.done():
+                future.set_result(receipt)
+
+    def _finish(self, group: list[_Waiting], error: RegistryError) -> None:
+        for _, future in group:
+            _fail(future, error)
+        self._next()
+
+    def _fail_group(
+        self, error: BaseException, futures: list["asyncio.Future[Receipt]"]
+    ) -> None:
+        if not isinstance(error, RegistryError):
+            error = StoreError(f"the registry cannot write: {error}")
+        if not isinstance(error, (DiskFullError, ReadOnlyError)):
+            self.stopped = error if isinstance(error, StoreError) else None
+        for future in futures:
+            _fail(future, error)
+
+    def _next(self) -> None:
+        if self._pending:
+            asyncio.get_running_loop().call_soon(self._start)
+            return
+        writing, self._writing = self._writing, None
+        if writing is not None and not writing.done():
+            writing.set_result(None)
+
+
+def _fail(future: "asyncio.Future[Receipt]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

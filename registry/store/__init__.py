@@ -1,0 +1,1 @@
+"""Where records are kept: a protocol and its engines."""

@@ -1,0 +1,107 @@
+"""What the registry needs of a storage engine.
+
+One writer, any number of readers, each reader on a consistent snapshot. A
+`Batch` is written whole or not at all, and `write` returns only after the disk
+has it: that is the whole durability contract.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, Self
+
+from registry.model.record import Record
+from registry.model.value import Value
+
+
+class Home(NamedTuple):
+    """A prefix that lives here."""
+
+    prefix: bytes
+    active: bool
+    """False once it is stopped: kept, but neither resolved nor written."""
+
+    admins: tuple[Value, ...]
+    """HS_ADMIN values of the prefix, copied from its record when it was homed."""
+
+
+class Tally(NamedTuple):
+    """Counts of one home, kept in the same transaction as what they count."""
+
+    identifiers: int = 0
+    """Registered now."""
+
+    registrations: int = 0
+    """Created ever."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one transaction writes; None deletes."""
+
+    serial: int
+    """Serial after this batch."""
+
+    records: dict[bytes, Record | None] = field(default_factory=dict)
+    homes: dict[bytes, Home | None] = field(default_factory=dict)
+    tallies: dict[bytes, Tally] = field(default_factory=dict)
+    journal: list[tuple[int, bytes]] = field(default_factory=list)
+    """Serial and encoded entry, rising."""
+
+
+class Snapshot(Protocol):
+    """A consistent view of what is on disk, for a `with` block."""
+
+    def __enter__(self) -> Self:
+        """Begin to use it."""
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of it."""
+
+    @property
+    def serial(self) -> int:
+        """Number of the last change."""
+
+    def get(self, name: bytes) -> Record | None:
+        """Read a record by canonical name.
+
+        Raises:
+            CorruptError: Its octets fail their checksum.
+        """
+
+    def home(self, prefix: bytes) -> Home | None:
+        """Read the entry of a prefix that lives here."""
+
+    def homes(self) -> tuple[Home, ...]:
+        """List the prefixes that live here, sorted."""
+
+    def tally(self, prefix: bytes) -> Tally:
+        """Read the counts of a home."""
+
+    def names(self, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
+        """Walk the canonical names under a prefix, after a name."""
+
+    def journal(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """Walk the journal's encoded entries, after a serial."""
+
+
+class Store(Protocol):
+    """A storage engine; `snapshot` and `write` may run in different threads."""
+
+    def snapshot(self) -> Snapshot:
+        """Open a view of the last write; short-lived, on one thread."""
+
+    def get(self, name: bytes) -> Record | None:
+        """Read one record in a view of its own."""
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch durably.
+
+        Raises:
+            StoreError: Nothing of it was written.
+        """
+
+    def grow(self) -> None:
+        """Make room for more; called with no reader and no writer active."""
+
+    def close(self) -> None:
+        """Release the files."""

@@ -1,0 +1,306 @@
+"""The default engine: one LMDB environment per node.
+
+Four tables:
+
+    TABLE     KEY                                   VALUE
+    records   canonical name, or its head and hash  `registry.model.record`
+    homes     prefix                                checksum, state, HS_ADMIN values
+    journal   serial, 8 octets                      `registry.journal`
+    meta      `format`, `serial`, `tally:`PREFIX    integers, 8 octets each
+
+LMDB keys hold 511 octets and identifiers 2 048, so a long name is cut after
+`_HEAD_OCTETS` and the SHA-256 of the whole takes the place of the rest; the
+record then carries its name. The head is long enough to keep every prefix
+together for listing.
+
+Caveats, from LMDB's own: never open one environment twice in a process, never
+use it across a fork, keep read transactions short (a stale one makes the file
+grow). 0.9-format pages carry no checksum, so each record carries its own.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import lmdb
+
+from registry.errors import CorruptError, ReadOnlyError, StoreError, VersionError
+from registry.model.record import Record, decode_record, encode_record
+from registry.model.value import decode_values, encode_values
+from registry.store.interface import Batch, Home, Tally
+
+FORMAT = 1
+_MAX_KEY_OCTETS = 511
+_HEAD_OCTETS = 440
+_INITIAL_MAP_OCTETS = 1 << 30
+_U64 = struct.Struct("!Q")
+_TALLY = struct.Struct("!QQ")
+_TALLY_KEY = b"tally:"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class DiskFullError(StoreError):
+    """The disk has no room; writing may work again once it has."""
+
+
+class MapFullError(StoreError):
+    """The environment must grow before it takes this batch."""
+
+
+def key_of(name: bytes) -> bytes:
+    """Give the key under which a canonical name is stored."""
+    if len(name) <= _HEAD_OCTETS:
+        return name
+    return name[:_HEAD_OCTETS] + hashlib.sha256(name).digest()
+
+
+def _name_of(key: bytes) -> bytes | None:
+    return key if len(key) <= _HEAD_OCTETS else None
+
+
+class LmdbSnapshot:
+    """A read transaction; close it soon."""
+
+    __slots__ = ("_store", "_transaction")
+
+    def __init__(self, store: "LmdbStore", transaction: Any) -> None:
+        self._store = store
+        self._transaction = transaction
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the transaction."""
+        self._transaction.abort()
+
+    @property
+    def serial(self) -> int:
+        """Number of the last change."""
+        octets = self._transaction.get(b"serial", db=self._store.meta)
+        return int(_U64.unpack(octets)[0]) if octets else 0
+
+    def get(self, name: bytes) -> Record | None:
+        """Read a record by canonical name."""
+        octets = self._transaction.get(key_of(name), db=self._store.records)
+        if octets is None:
+            return None
+        record = decode_record(octets, _name_of(key_of(name)))
+        if record.name != name:
+            message = f"stored record {record.name!r} lies under the key of {name!r}"
+            raise CorruptError(message)
+        return record
+
+    def home(self, prefix: bytes) -> Home | None:
+        """Read the entry of a prefix that lives here."""
+        octets = self._transaction.get(prefix, db=self._store.homes)
+        return None if octets is None else _decode_home(prefix, octets)
+
+    def homes(self) -> tuple[Home, ...]:
+        """List the prefixes that live here, sorted."""
+        with self._transaction.cursor(db=self._store.homes) as cursor:
+            return tuple(_decode_home(prefix, octets) for prefix, octets in cursor)
+
+    def tally(self, prefix: bytes) -> Tally:
+        """Read the counts of a home."""
+        octets = self._transaction.get(_TALLY_KEY + prefix, db=self._store.meta)
+        return Tally(*_TALLY.unpack(octets)) if octets else Tally()
+
+    def names(self, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
+        """Walk the canonical names under a prefix, after a name.
+
+        The order is that of the keys: names in octet order, long ones by hash.
+        """
+        start = prefix + b"/"
+        with self._transaction.cursor(db=self._store.records) as cursor:
+            found = cursor.set_range(max(start, key_of(after)))
+            if found and after and cursor.key() == key_of(after):
+                found = cursor.next()
+            while found and cursor.key().startswith(start):
+                key = cursor.key()
+                name = _name_of(key)
+                yield name or decode_record(cursor.value(), None).name
+                found = cursor.next()
+
+    def journal(self, after: int) -> Iterator[tuple[int, bytes]]:
+        """Walk the journal's encoded entries, after a serial."""
+        with self._transaction.cursor(db=self._store.entries) as cursor:
+            found = cursor.set_range(_U64.pack(after + 1))
+            while found:
+                key, octets = cursor.item()
+                yield int(_U64.unpack(key)[0]), octets
+                found = cursor.next()
+
+
+class LmdbStore:
+    """An environment in a directory of its own."""
+
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        """Open or create it.
+
+        Raises:
+            VersionError: A newer version wrote it.
+            StoreError: The engine cannot open it.
+        """
+        self.directory = directory
+        self.read_only = read_only
+        try:
+            self._environment = self._open()
+            self._open_tables()
+        except lmdb.Error as error:
+            message = f"cannot open the registry in {directory}: {error}"
+            raise StoreError(message) from error
+
+    def _open(self) -> Any:
+        if not self.read_only:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        file = self.directory / "data.mdb"
+        size = file.stat().st_size if file.exists() else 0
+        environment = lmdb.Environment(
+            str(self.directory),
+            map_size=max(_INITIAL_MAP_OCTETS, 2 * size),
+            max_dbs=4,
+            max_readers=64,
+            max_spare_txns=4,
+            readonly=self.read_only,
+            lock=not self.read_only,
+            readahead=False,
+        )
+        if not self.read_only:
+            _sync_directory(self.directory)
+        return environment
+
+    def _open_tables(self) -> None:
+        create = not self.read_only
+        self.records = self._environment.open_db(b"records", create=create)
+        self.homes = self._environment.open_db(b"homes", create=create)
+        self.entries = self._environment.open_db(b"journal", create=create)
+        self.meta = self._environment.open_db(b"meta", create=create)
+        with self._environment.begin() as transaction:
+            octets = transaction.get(b"format", db=self.meta)
+        if octets is None:
+            return
+        (found,) = _U64.unpack(octets)
+        if found > FORMAT:
+            message = (
+                f"the registry in {self.directory} has format {found}, "
+                f"this version reads up to {FORMAT}"
+            )
+            raise VersionError(message)
+
+    def snapshot(self) -> LmdbSnapshot:
+        """Open a view of the last write."""
+        return LmdbSnapshot(self, self._environment.begin())
+
+    def get(self, name: bytes) -> Record | None:
+        """Read one record in a view of its own."""
+        with self.snapshot() as snapshot:
+            return snapshot.get(name)
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch in one transaction and one durable sync.
+
+        Raises:
+            MapFullError: Call `grow` and try again.
+            DiskFullError: No room; nothing was written.
+            ReadOnlyError: The directory was opened for reading.
+            StoreError: Anything else; the caller must stop writing.
+        """
+        if self.read_only:
+            message = f"the registry in {self.directory} is open for reading only"
+            raise ReadOnlyError(message)
+        try:
+            with self._environment.begin(write=True) as transaction:
+                self._put(transaction, batch)
+        except lmdb.MapFullError as error:
+            raise MapFullError(str(error)) from error
+        except lmdb.Error as error:
+            raise _store_error(self.directory, error) from error
+
+    def _put(self, transaction: Any, batch: Batch) -> None:
+        puts = []
+        for name, record in batch.records.items():
+            key = key_of(name)
+            if record is None:
+                transaction.delete(key, db=self.records)
+            else:
+                named = len(name) > _HEAD_OCTETS
+                puts.append((key, encode_record(record, named=named)))
+        # Sorted keys let LMDB fill leaves left to right.
+        puts.sort()
+        self._put_many(transaction, self.records, puts)
+        for prefix, home in batch.homes.items():
+            if home is None:
+                transaction.delete(prefix, db=self.homes)
+            else:
+                transaction.put(prefix, _encode_home(home), db=self.homes)
+        journal = [(_U64.pack(serial), entry) for serial, entry in batch.journal]
+        self._put_many(transaction, self.entries, journal, append=True)
+        meta = [
+            (_TALLY_KEY + prefix, _TALLY.pack(*tally))
+            for prefix, tally in batch.tallies.items()
+        ]
+        meta.append((b"serial", _U64.pack(batch.serial)))
+        meta.append((b"format", _U64.pack(FORMAT)))
+        self._put_many(transaction, self.meta, meta)
+
+    def _put_many(
+        self, transaction: Any, table: Any, items: list[Any], *, append: bool = False
+    ) -> None:
+        with transaction.cursor(db=table) as cursor:
+            cursor.putmulti(items, append=append)
+
+    def grow(self) -> None:
+        """Double the map; no transaction of this process may be open."""
+        size = self._environment.info()["map_size"]
+        self._environment.set_mapsize(2 * size)
+
+    def close(self) -> None:
+        """Release the files."""
+        with contextlib.suppress(lmdb.Error):
+            self._environment.close()
+
+
+def _encode_home(home: Home) -> bytes:
+    rest = bytes((home.active,)) + encode_values(home.admins)
+    return struct.pack("!I", zlib.crc32(rest, zlib.crc32(home.prefix))) + rest
+
+
+def _decode_home(prefix: bytes, octets: bytes) -> Home:
+    checksum = zlib.crc32(octets[4:], zlib.crc32(prefix))
+    if len(octets) < 9 or struct.pack("!I", checksum) != octets[:4]:
+        message = f"stored home {prefix!r}: its checksum does not match"
+        raise CorruptError(message)
+    return Home(prefix, bool(octets[4]), decode_values(octets[5:]))
+
+
+def _store_error(directory: Path, error: lmdb.Error) -> StoreError:
+    number = _errno(error)
+    if number in _FULL:
+        message = f"the disk of {directory} is full ({error}); nothing was written"
+        return DiskFullError(message)
+    return StoreError(f"the registry in {directory} cannot write: {error}")
+
+
+def _errno(error: lmdb.Error) -> int | None:
+    # py-lmdb puts the operating system's words into the text, not the number.
+    words = str(error)
+    return next((number for number in _FULL if os.strerror(number) in words), None)
+
+
+def _sync_directory(directory: Path) -> None:
+    # A new file is durable only once its directory entry is.
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

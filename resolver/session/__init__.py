@@ -1,0 +1,1 @@
+"""Sans-IO state machines: exchanges, streams, logins, walks; `now` is an argument."""

@@ -1,0 +1,1 @@
+"""Codec of the Handle protocol: octets to messages and back, without I/O."""
