@@ -27,12 +27,15 @@ from pathlib import Path
 
 from Cryptodome.Math.Numbers import Integer
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from resolver.session import sm2
 from resolver.session.sm2_curve import ORDER as SM2_ORDER
 
-PrivateKey = rsa.RSAPrivateKey | dsa.DSAPrivateKey | ec.EllipticCurvePrivateKey | int
+PrivateKey = RSAPrivateKey | DSAPrivateKey | EllipticCurvePrivateKey | int
 """A key of any kind used here; an integer is an SM2 key."""
 
 RSA_EXPONENT = 65537
@@ -68,7 +71,7 @@ class SeededKeys:
         self._seed = seed
         self._cache = cache
 
-    def rsa(self, label: str) -> rsa.RSAPrivateKey:
+    def rsa(self, label: str) -> RSAPrivateKey:
         """Return an RSA key of 2048 bits."""
         starts = [self._prime_start(label, which) for which in "pq"]
         offsets = self._load_offsets(label)
@@ -78,7 +81,7 @@ class SeededKeys:
         first, second = map(sum, zip(starts, offsets, strict=True))
         return _rsa_key(max(first, second), min(first, second))
 
-    def rsa_many(self, labels: Iterable[str]) -> list[rsa.RSAPrivateKey]:
+    def rsa_many(self, labels: Iterable[str]) -> list[RSAPrivateKey]:
         """Return a key for each label; the search runs on all cores, four at most."""
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as executor:
             return list(executor.map(self.rsa, labels))
@@ -87,7 +90,7 @@ class SeededKeys:
         """Return an SM2 private key."""
         return self._number("sm2", label, SM2_ORDER - 2)
 
-    def ec(self, label: str) -> ec.EllipticCurvePrivateKey:
+    def ec(self, label: str) -> EllipticCurvePrivateKey:
         """Return a key on P-256."""
         number = self._number("p256", label, _P256_ORDER - 1)
         return ec.derive_private_key(number, ec.SECP256R1())
@@ -145,7 +148,7 @@ class SeededKeys:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(os.open(file, flags, 0o600), "wb") as stream:
+            with os.fdopen(os.open(file, flags, 0o600), "wb") as stream:
                 # Not atomic: a line cut short fails its tag and is found again.
                 stream.write(self._cache_line(label, offsets))
         except OSError:
@@ -172,7 +175,7 @@ def public_key_pem(key: PrivateKey) -> bytes:
     )
 
 
-def _rsa_key(p: int, q: int) -> rsa.RSAPrivateKey:
+def _rsa_key(p: int, q: int) -> RSAPrivateKey:
     """Make the key of two primes (RFC 8017 §3.2)."""
     d = pow(RSA_EXPONENT, -1, math.lcm(p - 1, q - 1))
     numbers = rsa.RSAPrivateNumbers(
@@ -228,8 +231,7 @@ def _is_usable_prime(number: int) -> bool:
     if number % RSA_EXPONENT == 1:
         return False
     # GMP's powers take a tenth of Python's time and let other threads run.
-    candidate, exponent = Integer(number), Integer(number - 1)
-    if Integer(2).inplace_pow(exponent, candidate) != 1:
+    if Integer(2).inplace_pow(number - 1, number) != 1:
         return False
     return all(_is_strong_probable_prime(number, witness) for witness in _WITNESSES)
 
@@ -237,7 +239,7 @@ def _is_usable_prime(number: int) -> bool:
 def _is_strong_probable_prime(number: int, witness: int) -> bool:
     """Run one round of Miller-Rabin."""
     twos = (number - 1 & 1 - number).bit_length() - 1
-    power = Integer(witness).inplace_pow(Integer(number - 1 >> twos), Integer(number))
+    power = int(Integer(witness).inplace_pow(number - 1 >> twos, number))
     if power in {1, number - 1}:
         return True
     for _ in range(twos - 1):

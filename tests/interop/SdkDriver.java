@@ -110,6 +110,8 @@ public final class SdkDriver {
             status = 0;
         } catch (IllegalArgumentException problem) {
             System.err.println("SdkDriver: " + problem.getMessage());
+        } catch (Exception problem) {
+            problem.printStackTrace(System.err);
         } finally {
             out.flush();
             // Netty's event loops are never stopped by the SDK, so the JVM would not end.
