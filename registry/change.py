@@ -28,6 +28,7 @@ from registry.model.identifier import (
     prefix_of,
     suffix_of,
 )
+from registry.model.identity import Identity
 from registry.model.record import Record, make_record
 from registry.model.typed import Admin, AdminBit, decode_group
 from registry.model.value import MAX_VALUES, Value, stamped
@@ -35,7 +36,6 @@ from registry.policy import (
     HS_ADMIN,
     HS_VLIST,
     GroupReader,
-    Identity,
     administrators,
     authorise,
     check_writable,

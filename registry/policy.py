@@ -8,7 +8,6 @@ Creating and listing are always governed by the prefix.
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from registry.errors import (
     AdminError,
@@ -19,6 +18,7 @@ from registry.errors import (
     PermissionsError,
 )
 from registry.model.identifier import canonical
+from registry.model.identity import Identity
 from registry.model.typed import Admin, AdminBit, decode_group
 from registry.model.value import Permission, Reference, Value
 
@@ -26,18 +26,6 @@ HS_ADMIN = "HS_ADMIN"
 HS_VLIST = "HS_VLIST"
 MAX_GROUP_DEPTH = 10
 MAX_GROUP_LOOKUPS = 256
-
-
-class Identity(NamedTuple):
-    """A client that has proved who it is."""
-
-    handle: bytes
-    """Canonical."""
-
-    index: int  # type: ignore[assignment]  # hides tuple.index, unused here
-
-    def __str__(self) -> str:
-        return f"{self.index}:{self.handle.decode(errors='replace')}"
 
 
 GroupReader = Callable[[bytes, int], Value | None]

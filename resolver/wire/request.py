@@ -278,15 +278,18 @@ _DECODERS: dict[int, Callable[[bytes], Request]] = {
 }
 
 
-def decode_request(opcode: int, body: bytes) -> Request | None:
-    """Read the body of a request; None when nobody knows the operation.
+KNOWN_OPERATIONS = frozenset(_DECODERS)
+
+
+def decode_request(opcode: int, body: bytes) -> Request:
+    """Read the body of a request of a known operation.
 
     Raises:
         MalformedError: The body does not follow its layout.
         InvalidValueError: It has more values than a message may.
+        KeyError: The operation is not in `KNOWN_OPERATIONS`.
     """
-    decoder = _DECODERS.get(opcode)
-    return None if decoder is None else decoder(body)
+    return _DECODERS[opcode](body)
 
 
 def _pack_indexes(indexes: tuple[int, ...]) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 
 from resolver.wire.credential import decode_credential
 from resolver.wire.message import Message, build_message, decode_message
-from resolver.wire.request import decode_request
+from resolver.wire.request import KNOWN_OPERATIONS, decode_request
 from resolver.wire.response import decode_response
 from tests.vectors.read import golden_pairs, sdk_requests
 
@@ -21,11 +21,11 @@ def test_all_recorded_traffic_is_there():
 def test_a_recorded_request_encodes_to_itself(pair):
     message = decode_message(pair.request)
     assert message.encode() == pair.request
-    body = decode_request(message.header.opcode, message.body)
-    if body is None:
+    if message.header.opcode not in KNOWN_OPERATIONS:
         assert pair.name == "unknown opcode 999"
-    else:
-        assert rebuilt(message, body.encode()) == pair.request
+        return
+    body = decode_request(message.header.opcode, message.body)
+    assert rebuilt(message, body.encode()) == pair.request
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)

@@ -1,0 +1,142 @@
+"""Handlers in order: the contract, and the chain that runs it.
+
+A role is an ordered tuple of handlers (`resolver.roles`). A handler is called with
+a `Query` and gives one of
+
+- a `Reply`: the question is answered, handlers below are not asked;
+- an awaitable of a `Reply`: the answer needs waiting, the face goes on meanwhile;
+- `None`: not mine, ask the next.
+
+or raises an error that carries a response code, which becomes the answer. Every
+handler feels the effects of those above it and must not care what stands below.
+When nobody answers, the operation is not supported.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TYPE_CHECKING, NamedTuple
+
+from registry.model.codes import ResponseCode
+from registry.model.identifier import CaseRule, canonical
+from registry.model.identity import Identity
+from resolver.wire.codes import OpFlag
+from resolver.wire.message import Message
+from resolver.wire.request import Request
+from resolver.wire.response import Failure
+
+if TYPE_CHECKING:
+    from resolver.session.challenge import Pending
+
+
+class Origin:
+    """Where queries come from: one per TCP connection, one per UDP socket."""
+
+    __slots__ = ("connected", "identity", "pending", "transport")
+
+    def __init__(self, transport: str, *, connected: bool) -> None:
+        self.transport = transport
+        """`udp`, `tcp` or `http`, for counting."""
+
+        self.connected = connected
+        """Whether all its queries come from one client, so that it can log in."""
+
+        self.identity: Identity | None = None
+        """Who logged in on this connection."""
+
+        self.pending: dict[int, Pending] = {}
+        """Challenges of this connection by session id, where the client chose it."""
+
+
+class Query:
+    """One request on its way down the chain."""
+
+    __slots__ = (
+        "_name",
+        "identity",
+        "message",
+        "now",
+        "opcode",
+        "origin",
+        "peer",
+        "request",
+    )
+
+    def __init__(
+        self,
+        message: Message,
+        request: Request,
+        origin: Origin,
+        peer: Hashable,
+        now: float,
+        identity: Identity | None,
+    ) -> None:
+        self.message = message
+        self.request = request
+        self.origin = origin
+        self.peer = peer
+        self.now = now
+        self.identity = identity
+        """Who asks, once proved."""
+
+        self.opcode = message.header.opcode
+        self._name: bytes | None = None
+
+    def name(self, rule: CaseRule) -> bytes:
+        """Give the canonical name the request is about.
+
+        Raises:
+            InvalidIdentifierError: It is no identifier.
+        """
+        if self._name is None:
+            self._name = canonical(getattr(self.request, "handle", b""), rule)
+        return self._name
+
+    def flag(self, flag: OpFlag) -> bool:
+        """Tell whether the request sets a flag."""
+        return bool(self.message.header.flags & flag)
+
+
+class Reply(NamedTuple):
+    """An answer before it is put on the wire."""
+
+    code: int
+    body: bytes = b""
+    """Without the request digest, which the responder adds."""
+
+    opcode: int | None = None
+    """The operation answered, where it is not the request's own."""
+
+    authoritative: bool = True
+    session_id: int | None = None
+    """Id of a challenge, where it is not the request's own."""
+
+    more: tuple[bytes, ...] = ()
+    """Bodies of further messages of a continuous answer."""
+
+
+Answer = Reply | Awaitable[Reply] | None
+Handler = Callable[[Query], Answer]
+
+SUCCESS = Reply(ResponseCode.SUCCESS)
+
+
+def failure(code: int, text: str = "") -> Reply:
+    """Make the answer to a request that failed."""
+    return Reply(code, Failure(text).encode())
+
+
+class Chain:
+    """An ordered tuple of handlers, called like one."""
+
+    __slots__ = ("_handlers",)
+
+    def __init__(self, handlers: tuple[Handler, ...]) -> None:
+        self._handlers = handlers
+
+    def __call__(self, query: Query) -> Reply | Awaitable[Reply]:
+        """Ask each handler in turn; the first answer counts."""
+        for handler in self._handlers:
+            answer = handler(query)
+            if answer is not None:
+                return answer
+        text = f"operation {query.opcode} is not supported here"
+        return failure(ResponseCode.OPERATION_NOT_SUPPORTED, text)

@@ -1,0 +1,206 @@
+"""The Handle protocol over TCP.
+
+A plain asyncio protocol without tasks, so that thousands of idle connections cost
+little: the official SDK opens one for each resolution and never closes it (handle
+notes §2.3). Requests may be pipelined; answers that need waiting go out when they are
+ready, so a client tells answers apart by request id. Connections stay open.
+
+Everything is bounded: answers not read by the client (then reading stops, and after
+`SLOW_SECONDS` the connection is aborted), requests being worked on, the octets of an
+incomplete request and the time it may stay incomplete, and connections in all.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from registry.errors import MalformedError
+from resolver.chain import Origin
+from resolver.responder import Octets, Responder
+from resolver.session.stream import Framer
+from resolver.telemetry import Telemetry
+
+MAX_CONNECTIONS = 16_384
+MAX_WAITING = 1024
+"""Requests of one connection that may be worked on at once."""
+
+MAX_INCOMPLETE_OCTETS = 64 << 20
+"""Octets of incomplete requests that one node holds for all connections."""
+
+WRITE_BUFFER_OCTETS = 512 << 10
+SLOW_SECONDS = 30.0
+STALL_SECONDS = 60.0
+
+
+class HandleTcp:
+    """What the connections of one node share."""
+
+    def __init__(
+        self,
+        responder: Responder,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
+    ) -> None:
+        self.responder = responder
+        self.telemetry = telemetry
+        self.clock = clock
+        self.connections: set[Connection] = set()
+        self.incomplete_octets = 0
+
+    def connection(self) -> "Connection":
+        """Make the protocol of a new connection, for `loop.create_server`."""
+        return Connection(self)
+
+    async def close(self) -> None:
+        """Close all connections and wait for the work on their requests."""
+        waiting = [task for item in self.connections for task in item.waiting]
+        for connection in list(self.connections):
+            connection.abort()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    __slots__ = (
+        "_face",
+        "_framer",
+        "_kept",
+        "_origin",
+        "_paused",
+        "_peer",
+        "_timer",
+        "_transport",
+        "waiting",
+    )
+
+    def __init__(self, face: HandleTcp) -> None:
+        self._face = face
+        self._framer = Framer()
+        self._origin = Origin("tcp", connected=True)
+        self._peer: object = None
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._kept = 0
+        self._paused = False
+        self.waiting: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, or refuse it when there are too many."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if len(self._face.connections) >= MAX_CONNECTIONS:
+            self._face.telemetry.connections_refused += 1
+            transport.abort()
+            return
+        self._face.connections.add(self)
+        self._face.telemetry.connections_open += 1
+        self._peer = transport.get_extra_info("peername")
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget everything about the client."""
+        del exc
+        self._transport = None
+        self._set_kept(0)
+        self._stop_timer()
+        if self in self._face.connections:
+            self._face.connections.remove(self)
+            self._face.telemetry.connections_open -= 1
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the requests that are complete now."""
+        try:
+            messages = self._framer.receive(data)
+        except MalformedError:
+            self._face.telemetry.malformed += 1
+            self.abort()
+            return
+        if self._set_kept(self._framer.kept):
+            self._answer(messages)
+
+    def _answer(self, messages: list[bytes]) -> None:
+        now = self._face.clock()
+        respond = self._face.responder.respond
+        ready: list[bytes] = []
+        for octets in messages:
+            answer = respond(octets, self._origin, self._peer, now)
+            if isinstance(answer, tuple):
+                ready += answer
+            else:
+                self._wait(answer)
+        if ready:
+            self._write(b"".join(ready))
+
+    def _wait(self, answer: Awaitable[Octets]) -> None:
+        task = asyncio.ensure_future(self._write_later(answer))
+        self.waiting.add(task)
+        task.add_done_callback(self._done)
+        if len(self.waiting) >= MAX_WAITING:
+            self._control_reading()
+
+    async def _write_later(self, answer: Awaitable[Octets]) -> None:
+        self._write(b"".join(await answer))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.waiting.discard(task)
+        if len(self.waiting) == MAX_WAITING // 2:
+            self._control_reading()
+
+    def _write(self, octets: bytes) -> None:
+        if self._transport is not None and octets:
+            self._transport.write(octets)
+
+    def pause_writing(self) -> None:
+        """Stop reading from a client that does not read."""
+        self._paused = True
+        self._start_timer(SLOW_SECONDS)
+        self._control_reading()
+
+    def resume_writing(self) -> None:
+        """Go on with a client that has read."""
+        self._paused = False
+        self._stop_timer()
+        self._control_reading()
+
+    def _control_reading(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        busy = self._paused or len(self.waiting) >= MAX_WAITING
+        if busy and self._transport.is_reading():
+            self._transport.pause_reading()
+        elif not busy and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def _set_kept(self, octets: int) -> bool:
+        """Account for an incomplete request; False when there is no room for it."""
+        self._face.incomplete_octets += octets - self._kept
+        started, self._kept = not self._kept, octets
+        if self._face.incomplete_octets > MAX_INCOMPLETE_OCTETS and octets:
+            self.abort()
+            return False
+        if not octets:
+            if not self._paused:
+                self._stop_timer()
+        elif started:
+            self._start_timer(STALL_SECONDS)
+        return True
+
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self.abort)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def abort(self) -> None:
+        """Close the connection without waiting for the client."""
+        self._stop_timer()
+        if self._transport is not None:
+            self._face.telemetry.connections_aborted += 1
+            self._transport.abort()

@@ -1,0 +1,174 @@
+"""The Handle protocol over UDP, on asyncio-dgram.
+
+asyncio-dgram queues without limit what a socket receives. The loop here takes every
+datagram off that queue in the turn in which it came: quick answers are sent at once,
+slow ones become tasks, at most `MAX_WAITING` of them, and whatever comes beyond that
+is answered with "too busy". So the queue never holds more than one turn's datagrams
+(libuv reads at most 32 in a turn).
+
+A client that hears nothing sends its request again. A write must not be done twice
+then, so answers to requests that change something are kept for `REPEAT_SECONDS` and
+given again to the same sender.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncio_dgram
+
+from registry.errors import MalformedError
+from resolver.chain import Origin
+from resolver.responder import Octets, Responder
+from resolver.session.fragments import Reassembler, split
+from resolver.telemetry import Telemetry
+from resolver.wire.codes import OpCode
+
+MAX_WAITING = 4096
+MAX_REMEMBERED = 1024
+MAX_REMEMBERED_OCTETS = 8192
+"""Longer answers are not kept: no write has one."""
+
+REPEAT_SECONDS = 30.0
+FAIR_TURN = 64
+"""Datagrams answered before other tasks get their turn."""
+
+_QUESTIONS = frozenset(
+    code.to_bytes(4, "big")
+    for code in (
+        OpCode.RESOLUTION,
+        OpCode.GET_SITE_INFO,
+        OpCode.LIST_HANDLES,
+        OpCode.LIST_DERIVED_PREFIXES,
+        OpCode.LIST_HOMED_PREFIXES,
+    )
+)
+
+Peer = tuple[Any, ...]
+_Key = tuple[Peer, bytes]
+
+
+class HandleUdp:
+    """Answers datagrams at one socket."""
+
+    def __init__(
+        self,
+        stream: Any,
+        responder: Responder,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
+    ) -> None:
+        self._stream = stream
+        self._responder = responder
+        self._telemetry = telemetry
+        self._clock = clock
+        self._origin = Origin("udp", connected=False)
+        self._reassembler = Reassembler()
+        self._waiting: set[asyncio.Task[None]] = set()
+        self._remembered: OrderedDict[_Key, tuple[float, Octets | None]] = OrderedDict()
+
+    async def serve(self) -> None:
+        """Answer until cancelled or closed."""
+        turns = 0
+        while True:
+            try:
+                datagram, peer = await self._stream.recv()
+            except asyncio_dgram.TransportClosed:
+                return
+            except OSError:
+                continue  # an ICMP error of an earlier send says nothing about us
+            await self._receive(datagram, peer)
+            turns += 1
+            if turns % FAIR_TURN == 0:
+                await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Stop answering and wait for the answers on their way."""
+        self._stream.close()
+        for task in self._waiting:
+            task.cancel()
+        await asyncio.gather(*self._waiting, return_exceptions=True)
+
+    async def _receive(self, datagram: bytes, peer: Peer) -> None:
+        now = self._clock()
+        try:
+            octets = self._reassembler.receive(datagram, peer, now)
+        except MalformedError:
+            self._telemetry.malformed += 1
+            return
+        if octets is None:
+            return
+        if octets[20:24] in _QUESTIONS:
+            answer = self._responder.respond(octets, self._origin, peer, now)
+        else:
+            key = (peer, hashlib.blake2b(octets, digest_size=16).digest())
+            if self._is_repeated(key, now):
+                await self._repeat(key, peer)
+                return
+            answer = self._responder.respond(octets, self._origin, peer, now)
+            answer = self._remember(key, answer, now)
+        if isinstance(answer, tuple):
+            await self._send(answer, peer)
+        else:
+            self._wait(answer, peer)
+
+    async def _send(self, messages: Octets, peer: Peer) -> None:
+        with contextlib.suppress(OSError, asyncio_dgram.TransportClosed):
+            for message in messages:
+                for datagram in split(message):
+                    await self._stream.send(datagram, peer)
+
+    def _wait(self, answer: Awaitable[Octets], peer: Peer) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            self._telemetry.shed += 1
+            if asyncio.iscoroutine(answer):
+                answer.close()
+            return
+        task = asyncio.ensure_future(self._send_later(answer, peer))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _send_later(self, answer: Awaitable[Octets], peer: Peer) -> None:
+        await self._send(await answer, peer)
+
+    def _is_repeated(self, key: _Key, now: float) -> bool:
+        while self._remembered:
+            oldest, (expires, _) = next(iter(self._remembered.items()))
+            if expires > now and len(self._remembered) <= MAX_REMEMBERED:
+                break
+            del self._remembered[oldest]
+        return key in self._remembered
+
+    async def _repeat(self, key: _Key, peer: Peer) -> None:
+        self._telemetry.duplicates += 1
+        _, octets = self._remembered[key]
+        if octets is not None:  # else the first one is still being worked on
+            await self._send(octets, peer)
+
+    def _remember(
+        self, key: _Key, answer: Octets | Awaitable[Octets], now: float
+    ) -> Octets | Awaitable[Octets]:
+        expires = now + REPEAT_SECONDS
+        if isinstance(answer, tuple):
+            self._remembered[key] = (expires, answer)
+            return answer
+        self._remembered[key] = (expires, None)
+        return self._remember_later(key, answer, expires)
+
+    async def _remember_later(
+        self, key: _Key, answer: Awaitable[Octets], expires: float
+    ) -> Octets:
+        try:
+            octets = await answer
+        except BaseException:
+            self._remembered.pop(key, None)
+            raise
+        if sum(map(len, octets)) > MAX_REMEMBERED_OCTETS:
+            self._remembered.pop(key, None)
+        elif key in self._remembered:
+            self._remembered[key] = (expires, octets)
+        return octets

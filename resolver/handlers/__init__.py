@@ -1,0 +1,1 @@
+"""Handlers, one concern a file; the contract is in `resolver.chain`."""

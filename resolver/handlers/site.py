@@ -1,0 +1,15 @@
+"""GET_SITE_INFO: where this node answers, and with which key (handle notes §1.9)."""
+
+from resolver.chain import SUCCESS, Answer, Query
+from resolver.wire.codes import OpCode
+
+
+class SiteInfo:
+    """Answers with the node's own HS_SITE; the handle asked about is ignored."""
+
+    def __init__(self, site: bytes) -> None:
+        self._reply = SUCCESS._replace(body=site)
+
+    def __call__(self, query: Query) -> Answer:
+        """Answer site questions only."""
+        return self._reply if query.opcode == OpCode.GET_SITE_INFO else None

@@ -1,0 +1,261 @@
+"""From octets to octets: what every face does with a message it received.
+
+    decode ─▶ guard ─▶ chain ─▶ encode
+
+An answer that needs no waiting comes back at once, any other as an awaitable, so
+that a face can send the quick ones without a task each. Errors become answers here;
+messages that are no requests, and octets that are no messages, get silence.
+"""
+
+import secrets
+import struct
+from collections.abc import Awaitable, Callable, Hashable
+
+from registry.errors import ChallengeNeededError, MalformedError, RegistryError
+from registry.model.codes import ResponseCode
+from resolver.chain import Chain, Origin, Query, Reply, failure
+from resolver.errors import ResolverError
+from resolver.session.challenge import (
+    CHALLENGE_LIFE_SECONDS,
+    NONCE_OCTETS,
+    Challenges,
+    Pending,
+    add_to_connection,
+)
+from resolver.telemetry import Telemetry
+from resolver.wire.codes import MessageFlag, OpFlag
+from resolver.wire.credential import HS_SIGNED, MessageCredential, signed_octets
+from resolver.wire.envelope import Envelope
+from resolver.wire.header import DEFAULT_LIFE_SECONDS, Header
+from resolver.wire.message import Message, build_message, decode_message
+from resolver.wire.request import KNOWN_OPERATIONS, decode_request
+from resolver.wire.response import SHA1, SHA256, Challenge, Failure, digest_of
+
+Octets = tuple[bytes, ...]
+"""Encoded messages: one, or several for a continuous answer."""
+
+Signer = Callable[[bytes], bytes]
+"""Signs a certified message with the server's key: RSA, PKCS #1 v1.5, SHA-256."""
+
+MAX_RECURSION = 16
+NEWEST = (2, 11)
+_BOTH = struct.Struct("!BBBBIIIIIIIHBBII")
+_EMPTY_CREDENTIAL = bytes(4)
+_AT = int(OpFlag.AUTHORITATIVE)
+_RD = int(OpFlag.RETURN_REQUEST_DIGEST)
+_CT = int(OpFlag.CERTIFIED)
+_CN = int(OpFlag.CONTINUOUS)
+_UNREADABLE = int(MessageFlag.COMPRESSED | MessageFlag.ENCRYPTED)
+
+# How peers before 2.5 know two codes that have moved since (handle notes §1.6).
+_OLD_CODES: dict[int, int] = {
+    ResponseCode.SERVER_BACKUP: ResponseCode.PREFIX_REFERRAL,
+    ResponseCode.INVALID_VALUE: ResponseCode.VALUE_ALREADY_EXISTS,
+}
+
+
+class Responder:
+    """Answers the messages of one node."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        telemetry: Telemetry,
+        *,
+        site_serial: int,
+        sign: Signer,
+    ) -> None:
+        self.chain = chain
+        self.challenges = Challenges()
+        self._telemetry = telemetry
+        self._site_serial = site_serial
+        self._sign = sign
+
+    def respond(
+        self, octets: bytes, origin: Origin, peer: Hashable, now: float
+    ) -> Octets | Awaitable[Octets]:
+        """Answer one whole message; no octets at all mean silence."""
+        try:
+            message = decode_message(octets)
+        except MalformedError as error:
+            return self._malformed(octets, error, now)
+        if message.header.response_code:
+            self._telemetry.malformed += 1
+            return ()
+        if message.header.opcode not in KNOWN_OPERATIONS:
+            self._telemetry.malformed += 1
+            self._telemetry.requests[origin.transport, 0] += 1
+            return (unknown_operation(now),)
+        reply = self._answer(message, origin, peer, now)
+        if isinstance(reply, Reply):
+            return self._encode(message, reply, now)
+        return self._encode_later(message, reply, now)
+
+    def ask(self, query: Query) -> Reply | Awaitable[Reply]:
+        """Run the chain; errors become replies."""
+        try:
+            reply = self.chain(query)
+        except (RegistryError, ResolverError) as error:
+            return self._failed(query, error)
+        if isinstance(reply, Reply):
+            return reply
+        return self._ask_later(query, reply)
+
+    def _answer(
+        self, message: Message, origin: Origin, peer: Hashable, now: float
+    ) -> Reply | Awaitable[Reply]:
+        header = message.header
+        self._telemetry.requests[origin.transport, header.opcode] += 1
+        refusal = _guard(message)
+        if refusal is not None:
+            return refusal
+        try:
+            request = decode_request(header.opcode, message.body)
+        except RegistryError as error:
+            self._telemetry.malformed += 1
+            return failure(error.code, str(error))
+        return self.ask(Query(message, request, origin, peer, now, origin.identity))
+
+    async def _ask_later(self, query: Query, reply: Awaitable[Reply]) -> Reply:
+        try:
+            return await reply
+        except (RegistryError, ResolverError) as error:
+            return self._failed(query, error)
+
+    def _failed(self, query: Query, error: RegistryError | ResolverError) -> Reply:
+        if isinstance(error, ChallengeNeededError):
+            return self._challenge(query)
+        return failure(error.code, str(error))
+
+    def _challenge(self, query: Query) -> Reply:
+        message, origin = query.message, query.origin
+        digest = digest_of(message, _digest_algorithm(message.envelope))
+        nonce = secrets.token_bytes(NONCE_OCTETS)
+        expires = query.now + CHALLENGE_LIFE_SECONDS
+        pending = Pending(message, nonce, digest.octets, expires)
+        session_id = message.envelope.session_id
+        if origin.connected and session_id:
+            add_to_connection(origin.pending, session_id, pending)
+        else:
+            session_id = secrets.randbits(31) | 1
+            self.challenges.add(session_id, pending)
+        body = Challenge(nonce).encode()
+        code = ResponseCode.AUTHENTICATION_NEEDED
+        return Reply(code, body, session_id=session_id)
+
+    async def _encode_later(
+        self, message: Message, reply: Awaitable[Reply], now: float
+    ) -> Octets:
+        return self._encode(message, await reply, now)
+
+    def _encode(self, message: Message, reply: Reply, now: float) -> Octets:
+        self._telemetry.answers[reply.code] += 1
+        if not reply.more:
+            return (self._encode_one(message, reply, reply.body, now),)
+        bodies = (reply.body, *reply.more)
+        last = len(bodies) - 1
+        return tuple(
+            self._encode_one(message, reply, body, now, _CN if n < last else 0)
+            for n, body in enumerate(bodies)
+        )
+
+    def _encode_one(
+        self, message: Message, reply: Reply, body: bytes, now: float, extra: int = 0
+    ) -> bytes:
+        """Put one body on the wire: echo what the request set, add what it asked."""
+        envelope, header = message.envelope, message.header
+        code = reply.code
+        flags = header.flags | extra
+        flags = flags | _AT if reply.authoritative else flags & ~_AT
+        if code == ResponseCode.AUTHENTICATION_NEEDED:
+            flags |= _RD  # a client cannot answer without the digest, asked or not
+        if flags & _RD:
+            body = digest_of(message, _digest_algorithm(envelope)).encode() + body
+        major, minor = _negotiated(envelope)
+        if (major, minor) < (2, 5):
+            code = _OLD_CODES.get(code, code)
+        session_id = reply.session_id
+        fields = (
+            major,
+            minor,
+            major,
+            0 if major > NEWEST[0] else NEWEST[1],
+            envelope.session_id if session_id is None else session_id,
+            envelope.request_id,
+            0,
+            28 + len(body),
+            header.opcode if reply.opcode is None else reply.opcode,
+            code,
+            flags,
+            self._site_serial,
+            0,
+            0,
+            _expiration(header, now),
+            len(body),
+        )
+        octets = _BOTH.pack(*fields) + body + _EMPTY_CREDENTIAL
+        return self._certify(octets) if flags & _CT else octets
+
+    def _certify(self, octets: bytes) -> bytes:
+        message = decode_message(octets)
+        signature = self._sign(signed_octets(message))
+        credential = MessageCredential(b"", 0, HS_SIGNED, "SHA-256", signature)
+        return build_message(
+            message.envelope, message.header, message.body, credential.encode()
+        ).encode()
+
+    def _malformed(self, octets: bytes, error: MalformedError, now: float) -> Octets:
+        self._telemetry.malformed += 1
+        if len(octets) < _BOTH.size:
+            return ()
+        envelope, header = Envelope.decode(octets), Header.decode(octets[20:])
+        if header.response_code:
+            return ()
+        message = Message(envelope, header, b"", b"")
+        return self._encode(message, failure(error.code, str(error)), now)
+
+
+def unknown_operation(now: float) -> bytes:
+    """Answer an operation nobody knows exactly as CNRI's server does.
+
+    It loses the request: request id all ones, operation 0, version 2.3 (golden
+    vector "unknown opcode 999"). A client that matches by id waits in vain there,
+    and so it does here.
+    """
+    text = "Server error processing request, see server logs"
+    body = Failure(text).encode()
+    envelope = Envelope(2, 3, 2, NEWEST[1], 0, 0xFFFFFFFF, 0, 0)
+    expiration = int(now) + DEFAULT_LIFE_SECONDS
+    header = Header(0, ResponseCode.ERROR, 0x1900_0000, 0xFFFF, 0, 0, expiration, 0)
+    return build_message(envelope, header, body).encode()
+
+
+def _guard(message: Message) -> Reply | None:
+    envelope = message.envelope
+    if envelope.major not in (2, 3):
+        text = f"protocol {envelope.major}.{envelope.minor}: 2.x or 3.x expected"
+        return failure(ResponseCode.PROTOCOL_ERROR, text)
+    if envelope.flags & _UNREADABLE:
+        text = "compressed or encrypted messages are not supported"
+        return failure(ResponseCode.OPERATION_NOT_SUPPORTED, text)
+    if message.header.recursion_count > MAX_RECURSION:
+        text = f"{message.header.recursion_count} recursions, at most {MAX_RECURSION}"
+        return failure(ResponseCode.RECURSION_COUNT_TOO_HIGH, text)
+    return None
+
+
+def _negotiated(envelope: Envelope) -> tuple[int, int]:
+    suggested = envelope.suggested_version
+    if suggested[0] > NEWEST[0]:
+        return 3, 0
+    return min(suggested, NEWEST)
+
+
+def _digest_algorithm(envelope: Envelope) -> int:
+    return SHA256 if envelope.suggested_version >= (2, 7) else SHA1
+
+
+def _expiration(header: Header, now: float) -> int:
+    if header.expiration > now:
+        return header.expiration
+    return int(now) + DEFAULT_LIFE_SECONDS

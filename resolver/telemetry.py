@@ -1,0 +1,39 @@
+"""What a node counts. Plain integers; the metrics face gives them names.
+
+No identifier is ever a key here: the sets of keys are closed.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """Counters of one node since it started."""
+
+    requests: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """By transport and operation code; unknown operations count as 0."""
+
+    answers: Counter[int] = field(default_factory=Counter)
+    """By response code."""
+
+    malformed: int = 0
+    """Messages answered with a protocol error, or with silence."""
+
+    shed: int = 0
+    """Requests turned away because too many were waiting."""
+
+    connections_open: int = 0
+    connections_refused: int = 0
+    connections_aborted: int = 0
+    """Closed by us: a slow reader, a stalled sender, an oversized message."""
+
+    duplicates: int = 0
+    """Retransmitted writes that were recognised and not done again."""
+
+    cache_hits: int = 0
+    cache_misses: int = 0
+    upstream_requests: int = 0
+    upstream_failures: int = 0
+    resolutions: int = 0
+    """Identifiers resolved with this node's own authority, successfully."""
