@@ -44,6 +44,7 @@ _EMPTY_CREDENTIAL = bytes(4)
 _AT = int(OpFlag.AUTHORITATIVE)
 _RD = int(OpFlag.RETURN_REQUEST_DIGEST)
 _CT = int(OpFlag.CERTIFIED)
+_REC = int(OpFlag.RECURSIVE)
 _CN = int(OpFlag.CONTINUOUS)
 _UNREADABLE = int(MessageFlag.COMPRESSED | MessageFlag.ENCRYPTED)
 
@@ -165,7 +166,7 @@ class Responder:
         """Put one body on the wire: echo what the request set, add what it asked."""
         envelope, header = message.envelope, message.header
         code = reply.code
-        flags = header.flags | extra
+        flags = header.flags | _REC | extra  # set even unasked (golden vectors)
         flags = flags | _AT if reply.authoritative else flags & ~_AT
         if code == ResponseCode.AUTHENTICATION_NEEDED:
             flags |= _RD  # a client cannot answer without the digest, asked or not

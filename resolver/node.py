@@ -1,0 +1,237 @@
+"""One node, put together: sockets, registry, handlers, faces.
+
+The composition root: it sees everything, decides nothing. Starting has steps, because
+a node's address must be known before it can be published, and published before the
+node is ready: `bind`, `open`, then the network seeds, then `serve`.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import asyncio_dgram
+
+from registry.access import Access
+from registry.service import Registry
+from registry.store.lmdb import LmdbStore
+from resolver.cache import AnswerCache
+from resolver.chain import Chain, Handler
+from resolver.elsewhere import Elsewhere
+from resolver.faces.handle_tcp import HandleTcp
+from resolver.faces.handle_udp import HandleUdp
+from resolver.faces.sockets import BACKLOG, Bound, bind
+from resolver.handlers.authentication import Authentication
+from resolver.handlers.cached import Cached
+from resolver.handlers.forward import Forward
+from resolver.handlers.listing import Listing
+from resolver.handlers.local import Local
+from resolver.handlers.referral import Referral
+from resolver.handlers.site import SiteInfo
+from resolver.handlers.writes import Writes
+from resolver.responder import Responder, Signer
+from resolver.roles import enterprise, recursive, secondary, top
+from resolver.settings import NodeSettings
+from resolver.sites import SITE_SERIAL, site_of
+from resolver.statistics import Statistics
+from resolver.telemetry import Telemetry
+from resolver.upstream import Upstream
+
+ROLES: dict[str, ModuleType] = {
+    "top": top,
+    "secondary": secondary,
+    "enterprise": enterprise,
+    "recursive": recursive,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKey:
+    """The key with which the network's servers sign certified answers."""
+
+    public_key: bytes
+    """HS_PUBKEY data, published in each site."""
+
+    sign: Signer
+
+
+class Node:
+    """A node of the tree, from its sockets to its registry."""
+
+    def __init__(self, settings: NodeSettings, key: ServerKey) -> None:
+        self.settings = settings
+        self.key = key
+        self.telemetry = Telemetry()
+        self.handle: Bound | None = None
+        self.http: Bound | None = None
+        self.https: Bound | None = None
+        self.registry: Registry | None = None
+        self.access: Access | None = None
+        self.authentication: Authentication | None = None
+        self.upstream: Upstream | None = None
+        self.cache: AnswerCache | None = None
+        self.responder: Responder | None = None
+        self.statistics: Statistics | None = None
+        self.serving = False
+        self._udp: list[HandleUdp] = []
+        self._tcp: HandleTcp | None = None
+        self._servers: list[asyncio.Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def bind(self) -> None:
+        """Take the node's ports.
+
+        Raises:
+            PortError: One is not to be had; those taken are given back.
+        """
+        settings = self.settings
+        name = f"{settings.name} ({settings.role})"
+        try:
+            self.handle = bind(
+                settings.hosts, settings.handle_port, ("udp", "tcp"), name
+            )
+            self.http = bind(
+                settings.hosts, settings.http_port, ("tcp",), f"{name} HTTP"
+            )
+            self.https = bind(
+                settings.hosts, settings.https_port, ("tcp",), f"{name} HTTPS"
+            )
+        except Exception:
+            self.unbind()
+            raise
+
+    def unbind(self) -> None:
+        """Give the ports back."""
+        for bound in (self.handle, self.http, self.https):
+            if bound is not None:
+                bound.close()
+
+    @property
+    def sites(self) -> tuple[bytes, ...]:
+        """HS_SITE data of the node, one site for each host."""
+        assert self.handle is not None
+        assert self.http is not None
+        assert self.https is not None
+        ports = (self.handle.port, self.http.port, self.https.port)
+        return tuple(
+            site_of(host, ports, self.settings.name, self.key.public_key)
+            for host in self.settings.hosts
+        )
+
+    def open(self, executor: Executor, root_sites: Sequence[bytes]) -> None:
+        """Open the registry and put the handlers together.
+
+        Raises:
+            StoreError: The registry cannot be opened.
+        """
+        settings = self.settings
+        self.upstream = Upstream(root_sites, self.telemetry)
+        if settings.directory is not None:
+            self._open_registry(settings.directory, executor)
+        self.statistics = Statistics(
+            settings.name,
+            settings.role,
+            settings.prefix,
+            self.registry.store if self.registry else None,
+            self.telemetry,
+            settings.directory,
+        )
+        self.responder = Responder(
+            Chain(()), self.telemetry, site_serial=SITE_SERIAL, sign=self.key.sign
+        )
+        handlers = self._handlers(self.responder)
+        order = ROLES[settings.role].HANDLERS
+        self.responder.chain = Chain(tuple(handlers[kind] for kind in order))
+
+    def _open_registry(self, directory: Path, executor: Executor) -> None:
+        settings = self.settings
+        store = LmdbStore(directory, read_only=not _is_writable(directory))
+        self.registry = Registry(store, executor)
+        self.access = Access(
+            store, settings.operators, required=settings.authentication
+        )
+
+    def _handlers(self, responder: Responder) -> dict[type, Handler]:
+        site = SiteInfo(self.sites[0])
+        if self.registry is None or self.access is None:
+            return {SiteInfo: site, **self._recursive_handlers()}
+        registry, access, rule = self.registry, self.access, self.settings.case_rule
+        assert self.upstream is not None
+        store, elsewhere = registry.store, Elsewhere(self.upstream)
+        self.authentication = Authentication(store, responder.challenges, elsewhere)
+        self.authentication.again = responder.ask
+        return {
+            SiteInfo: site,
+            Authentication: self.authentication,
+            Local: Local(store, access, rule, self.telemetry),
+            Writes: Writes(registry, access, rule, elsewhere),
+            Listing: Listing(store, access, rule),
+            Referral: Referral(store, rule),
+        }
+
+    def _recursive_handlers(self) -> dict[type, Handler]:
+        settings = self.settings
+        assert self.upstream is not None
+        self.cache = AnswerCache(settings.cache_entries)
+        forward = Forward(
+            self.upstream,
+            self.cache,
+            settings.case_rule,
+            self.telemetry,
+            settings.negative_ttl_seconds,
+        )
+        cached = Cached(self.cache, settings.case_rule, self.telemetry)
+        return {Cached: cached, Forward: forward}
+
+    async def serve(self) -> None:
+        """Start the native faces; the node answers once this returns."""
+        assert self.handle is not None
+        assert self.responder is not None
+        for item in self.handle.udp:
+            stream = await asyncio_dgram.from_socket(item)
+            face = HandleUdp(stream, self.responder, self.telemetry)
+            self._udp.append(face)
+            self._tasks.append(asyncio.create_task(face.serve()))
+        self._tcp = HandleTcp(self.responder, self.telemetry)
+        loop = asyncio.get_running_loop()
+        for item in self.handle.tcp:
+            server = await loop.create_server(
+                self._tcp.connection, sock=item, backlog=BACKLOG
+            )
+            self._servers.append(server)
+        self.serving = True
+
+    async def close(self) -> None:
+        """Stop: take nothing new, finish what is on its way to disk, let go."""
+        self.serving = False
+        for server in self._servers:
+            server.close()
+        if self.registry is not None:
+            await self.registry.drain()
+        for face in self._udp:
+            await face.close()
+        if self._tcp is not None:
+            await self._tcp.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.upstream is not None:
+            await self.upstream.close()
+        if self.statistics is not None:
+            self.statistics.save()
+        if self.registry is not None:
+            self.registry.store.close()
+        self.unbind()
+
+
+def _is_writable(directory: Path) -> bool:
+    """Tell whether a registry's directory can be written, or made."""
+    existing = directory
+    while not existing.exists():
+        existing = existing.parent
+    # statvfs knows of a read-only file system, which access() of root does not.
+    read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+    return not read_only and os.access(existing, os.W_OK)

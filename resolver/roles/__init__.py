@@ -1,0 +1,1 @@
+"""Roles: what makes a node a top-level, secondary, enterprise or recursive one."""

@@ -1,0 +1,11 @@
+"""The national top-level node: allocates secondary prefixes and refers to them (idis notes §2.2)."""
+
+from resolver.handlers.authentication import Authentication
+from resolver.handlers.listing import Listing
+from resolver.handlers.local import Local
+from resolver.handlers.referral import Referral
+from resolver.handlers.site import SiteInfo
+from resolver.handlers.writes import Writes
+
+HANDLERS = (SiteInfo, Authentication, Local, Writes, Listing, Referral)
+FACES = ("handle_udp", "handle_tcp", "http", "https")
