@@ -37,6 +37,24 @@ def admin_value(administrator: Reference, index: int = ADMIN_INDEX) -> Value:
     return Value(index, "HS_ADMIN", admin.encode())
 
 
+def prefix_values(
+    administrator: Reference, sites: Sequence[bytes]
+) -> tuple[Value, ...]:
+    """Give the record of a prefix that is allocated and delegated."""
+    return (*_sites(sites), _state(ENABLED), admin_value(administrator))
+
+
+def sites_of(record: Record) -> tuple[bytes, ...]:
+    """Give the HS_SITE data of a prefix's record, the preferred first."""
+    return tuple(v.data for v in record.values if v.type.upper() == "HS_SITE")
+
+
+def is_stopped(record: Record) -> bool:
+    """Tell whether a prefix was taken out of service."""
+    state = record.value(STATE_INDEX)
+    return state is not None and state.data == STOPPED.encode()
+
+
 class Prefixes:
     """Allocates and moves the prefixes below those that live at one node."""
 
@@ -65,11 +83,8 @@ class Prefixes:
         """
         record = self._record(prefix)
         kept = tuple(v for v in record.values if not _replaced(v))
-        served = tuple(
-            Value(SITE_INDEX + number, "HS_SITE", site)
-            for number, site in enumerate(sites)
-        )
-        return await self._rewrite(record, (*served, _state(ENABLED), *kept))
+        values = (*_sites(sites), _state(ENABLED), *kept)
+        return await self._rewrite(record, values)
 
     async def host(self, prefix: bytes, sites: Sequence[bytes]) -> Receipt:
         """Serve a prefix at its parent's own node, whose sites these are.
@@ -134,6 +149,12 @@ class Prefixes:
             operation, name, values, actor=self._actor, trusted=self._trusted
         )
         return await self._registry.submit(change)
+
+
+def _sites(sites: Sequence[bytes]) -> tuple[Value, ...]:
+    return tuple(
+        Value(SITE_INDEX + number, "HS_SITE", site) for number, site in enumerate(sites)
+    )
 
 
 def _state(state: str) -> Value:

@@ -68,6 +68,11 @@ class Registry:
         """The engine, for reading."""
         return self._store
 
+    @property
+    def store_is_read_only(self) -> bool:
+        """Whether the store was opened for reading only."""
+        return self._store.read_only
+
     def follow(self, follower: Follower) -> None:
         """Call `follower` with the names of each durable group."""
         self._followers.append(follower)

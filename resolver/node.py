@@ -6,7 +6,6 @@ node is ready: `bind`, `open`, then the network seeds, then `serve`.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from registry.service import Registry
 from registry.store.lmdb import LmdbStore
 from resolver.cache import AnswerCache
 from resolver.chain import Chain, Handler
+from resolver.data_directory import is_writable
 from resolver.elsewhere import Elsewhere
 from resolver.faces.handle_tcp import HandleTcp
 from resolver.faces.handle_udp import HandleUdp
@@ -148,7 +148,7 @@ class Node:
 
     def _open_registry(self, directory: Path, executor: Executor) -> None:
         settings = self.settings
-        store = LmdbStore(directory, read_only=not _is_writable(directory))
+        store = LmdbStore(directory, read_only=not is_writable(directory))
         self.registry = Registry(store, executor)
         self.access = Access(
             store, settings.operators, required=settings.authentication
@@ -225,13 +225,3 @@ class Node:
         if self.registry is not None:
             self.registry.store.close()
         self.unbind()
-
-
-def _is_writable(directory: Path) -> bool:
-    """Tell whether a registry's directory can be written, or made."""
-    existing = directory
-    while not existing.exists():
-        existing = existing.parent
-    # statvfs knows of a read-only file system, which access() of root does not.
-    read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
-    return not read_only and os.access(existing, os.W_OK)

@@ -24,6 +24,8 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
+from resolver.errors import SetupError
+
 TOPOLOGY_VERSION = 1
 MAX_FILE_OCTETS = 1_048_576
 MAX_TEXT_LENGTH = 120
@@ -63,15 +65,7 @@ _DAYS = 150
 _SEEDED_SUFFIXES = ("SN0001", "SN0042", "LOT0001")
 
 
-class ConfigurationError(Exception):
-    """What the user wrote cannot be used; `hint` says what to do about it."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-class TopologyError(ConfigurationError):
+class TopologyError(SetupError):
     """A topology breaks a rule: the file, the place, what was expected, what came."""
 
 

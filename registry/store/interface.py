@@ -87,6 +87,9 @@ class Snapshot(Protocol):
 class Store(Protocol):
     """A storage engine; `snapshot` and `write` may run in different threads."""
 
+    read_only: bool
+    """Whether `write` is refused."""
+
     def snapshot(self) -> Snapshot:
         """Open a view of the last write; short-lived, on one thread."""
 

@@ -180,11 +180,13 @@ class LmdbStore:
         return environment
 
     def _open_tables(self) -> None:
+        # One transaction for all four: each costs a sync, and a network has many.
         create = not self.read_only
-        self.records = self._environment.open_db(b"records", create=create)
-        self.homes = self._environment.open_db(b"homes", create=create)
-        self.entries = self._environment.open_db(b"journal", create=create)
-        self.meta = self._environment.open_db(b"meta", create=create)
+        with self._environment.begin(write=create) as transaction:
+            self.records, self.homes, self.entries, self.meta = (
+                self._environment.open_db(name, txn=transaction, create=create)
+                for name in (b"records", b"homes", b"journal", b"meta")
+            )
         with self._environment.begin() as transaction:
             octets = transaction.get(b"format", db=self.meta)
         if octets is None:

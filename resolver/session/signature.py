@@ -49,6 +49,9 @@ SECRET_KEY_TYPE = "HS_SECKEY"  # noqa: S105 - the name of a value type
 MESSAGE_HASH_NAME = "SHA-256"
 """Hash of HS_SIGNED credentials and of RSA answers made here (notes §1.11)."""
 
+MIN_RSA_BITS = 1024
+"""Shorter moduli have been factored (emulator convention)."""
+
 PBKDF2_ITERATIONS = 10_000
 """What clients since version 2.7 send (handle notes §1.12)."""
 
@@ -224,9 +227,13 @@ def load_verifier(key_data: bytes) -> Verifier:
         CredentialError: Malformed, weak, or of a kind that cannot be checked here.
     """
     try:
-        return _load_verifier(decode_public_key(key_data))
+        key = _load_verifier(decode_public_key(key_data))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CredentialError(f"public key cannot be used: {error}") from None
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+        message = f"RSA key: {MIN_RSA_BITS} bits at least expected, {key.key_size} came"
+        raise CredentialError(message)
+    return key
 
 
 def _load_verifier(key: PublicKey) -> Verifier:

@@ -1,0 +1,211 @@
+"""A topology of nodes, started together in one process.
+
+    bind every socket ─▶ open every registry ─▶ seed ─▶ serve ─▶ ready
+
+Addresses are known before anything is published, so HS_SITE records are right from
+the first answer on, and are corrected when a restart has moved a node. What is seeded
+comes from the topology and the seed alone; a data directory is seeded once, and only
+its delegations are kept up to date after that.
+"""
+
+import asyncio
+import resource
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry.change import Change
+from registry.model.identifier import prefix_handle
+from registry.model.public_key import encode_public_key
+from registry.prefixes import Prefixes, is_stopped, sites_of
+from registry.service import Registry
+from resolver.data_directory import DataDirectory
+from resolver.faces.sockets import reachable_hosts
+from resolver.identities import Administrator, make_administrators
+from resolver.keys import SeededKeys
+from resolver.node import Node, ServerKey
+from resolver.plan import PlannedNode, plan
+from resolver.seeding import prefix_record, seed_changes
+from resolver.session.signature import public_key_of, sign_message
+from resolver.topology import Topology
+
+_OPEN_FILES = 65_536
+_SEEDED = "seeded"
+_SAVE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What a network is told."""
+
+    topology: Topology
+    data: Path | None = None
+    """None keeps everything in a temporary directory."""
+
+    seed: int = 1
+    hosts: tuple[str, ...] = ("127.0.0.1", "::1")
+    port_base: int | None = None
+    """Where ports are counted from; 0 lets the system choose all of them."""
+
+    open_writes: bool = False
+    key_cache: Path | None = None
+
+
+class Network:
+    """All nodes of a topology."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        self.settings = settings
+        self.nodes: dict[str, Node] = {}
+        self.planned: tuple[PlannedNode, ...] = ()
+        self.administrators: dict[str, Administrator] = {}
+        self.directory: DataDirectory | None = None
+        self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
+        self._saving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start everything; all nodes answer once this returns.
+
+        Raises:
+            SetupError: A port, the data directory or the topology is not usable.
+            StoreError: A registry cannot be opened or seeded.
+        """
+        _raise_open_files()
+        self.directory = DataDirectory.open(self.settings.data, self.settings.seed)
+        try:
+            key = self._make_keys()
+            self._plan(self.directory)
+            for planned in self.planned:
+                node = Node(planned.settings, key)
+                node.bind()
+                self.nodes[planned.settings.name] = node
+            await self._open()
+            await asyncio.gather(*(self._seed(item) for item in self.planned))
+            await asyncio.gather(*(node.serve() for node in self.nodes.values()))
+        except BaseException:
+            await self.close()
+            raise
+        self._saving = asyncio.create_task(self._save_statistics())
+
+    async def close(self) -> None:
+        """Stop everything; what was acknowledged is on disk."""
+        if self._saving is not None:
+            self._saving.cancel()
+        await asyncio.gather(*(node.close() for node in self.nodes.values()))
+        self._executor.shutdown()
+        if self.directory is not None:
+            self.directory.close()
+
+    @property
+    def recursive(self) -> Node:
+        """The node that clients ask."""
+        return self.nodes[self.settings.topology.recursive.name]
+
+    @property
+    def top(self) -> Node:
+        """The national top-level node."""
+        return self.nodes[self.settings.topology.top.name]
+
+    def node_of(self, prefix: str) -> Node:
+        """Give the node at which a prefix lives.
+
+        Raises:
+            KeyError: None of the topology's.
+        """
+        for planned in self.planned:
+            if prefix in planned.prefixes:
+                return self.nodes[planned.settings.name]
+        raise KeyError(prefix)
+
+    def _make_keys(self) -> ServerKey:
+        keys = SeededKeys(self.settings.seed, self.settings.key_cache)
+        topology = self.settings.topology
+        prefixes = [
+            *(item.prefix for item in topology.enterprises),
+            *(item.prefix for item in topology.secondaries),
+            topology.top.prefix,
+        ]
+        self.administrators = make_administrators(keys, prefixes)
+        private_key = keys.rsa("server")
+        public_key = encode_public_key(public_key_of(private_key))
+        return ServerKey(public_key, lambda octets: sign_message(private_key, octets))
+
+    def _plan(self, directory: DataDirectory) -> None:
+        self.planned = plan(
+            self.settings.topology,
+            port_base=self.settings.port_base,
+            hosts=reachable_hosts(self.settings.hosts),
+            authentication=not self.settings.open_writes,
+            node_directory=directory.node,
+            administrators=self.administrators,
+        )
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        root_sites = self.top.sites
+        await asyncio.gather(
+            *(
+                loop.run_in_executor(
+                    self._executor, node.open, self._executor, root_sites
+                )
+                for node in self.nodes.values()
+            )
+        )
+        for planned in self.planned:
+            if planned.parent is not None:
+                child = self.nodes[planned.settings.name].statistics
+                parent = self.nodes[planned.parent].statistics
+                assert child is not None
+                assert parent is not None
+                parent.add_child(child.report)
+
+    async def _seed(self, planned: PlannedNode) -> None:
+        node = self.nodes[planned.settings.name]
+        if node.registry is None or node.registry.store_is_read_only:
+            return
+        assert self.directory is not None
+        marker = self.directory.node(planned.settings.name) / _SEEDED
+        if not marker.exists():
+            changes = seed_changes(planned, self.administrators, node.sites)
+            await _submit_absent(node.registry, changes)
+            marker.touch()
+        for prefix in (*planned.prefixes, *planned.delegated):
+            await self._delegate(node, planned, prefix)
+
+    async def _delegate(self, node: Node, planned: PlannedNode, prefix: str) -> None:
+        """Make a prefix's record name the node that serves it, wherever it is now."""
+        assert node.registry is not None
+        if prefix == planned.settings.prefix and planned.settings.role != "top":
+            return  # its record lives at the parent
+        sites = self.node_of(prefix).sites
+        name = prefix.encode().upper()
+        record = node.registry.get(prefix_handle(name))
+        if record is None:
+            administrator = self.administrators[prefix]
+            change = prefix_record(prefix, administrator, sites)
+            await node.registry.submit(change)
+        elif not is_stopped(record) and sites_of(record) != sites:
+            await Prefixes(node.registry, None, trusted=True).delegate(name, sites)
+
+    async def _save_statistics(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE_SECONDS)
+            for node in self.nodes.values():
+                if node.statistics is not None:
+                    node.statistics.save()
+
+
+async def _submit_absent(registry: Registry, changes: Sequence[Change]) -> None:
+    """Make changes, except those whose record exists: an earlier start was cut off."""
+    with registry.store.snapshot() as snapshot:
+        absent = [item for item in changes if snapshot.get(item.name) is None]
+    await asyncio.gather(*(registry.enqueue(item) for item in absent))
+
+
+def _raise_open_files() -> None:
+    """Allow as many open sockets as the system lets us: clients may hold thousands."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,120 @@
+"""From a topology to the settings of its nodes: names, parents, ports, operators."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from resolver.identities import Administrator
+from resolver.settings import NodeSettings, Role
+from resolver.topology import Enterprise, NodeSpec, Topology
+
+DEFAULT_RECURSIVE_PORT = 3641
+DEFAULT_TOP_PORT = 2641
+DEFAULT_TOP_HTTP_PORT = 3000
+DEFAULT_PORT_BASE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedNode:
+    """One node to be, and its place in the tree."""
+
+    settings: NodeSettings
+    parent: str | None
+    """Name of the node that allocated its prefix."""
+
+    served: tuple[Enterprise, ...] = ()
+    """Enterprises whose prefixes live here: hosted ones, or the self-run one."""
+
+    delegated: tuple[str, ...] = ()
+    """Prefixes directly below its own that other nodes serve."""
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """All prefixes that live here."""
+        own = (self.settings.prefix,) if self.settings.prefix else ()
+        return own + tuple(
+            item.prefix for item in self.served if item.prefix not in own
+        )
+
+
+def plan(
+    topology: Topology,
+    *,
+    port_base: int | None,
+    hosts: tuple[str, ...],
+    authentication: bool,
+    node_directory: Callable[[str], Path],
+    administrators: dict[str, Administrator],
+) -> tuple[PlannedNode, ...]:
+    """Lay out all nodes: recursive, top, then each secondary and its enterprises."""
+    ports = _Ports(port_base)
+
+    def settings(spec: NodeSpec, role: Role, prefix: str = "") -> NodeSettings:
+        handle, http, https = ports.take(spec, role)
+        administrator = administrators.get(prefix)
+        return NodeSettings(
+            spec.name,
+            role,
+            title=spec.title,
+            prefix=prefix,
+            directory=node_directory(spec.name) if prefix else None,
+            authentication=authentication,
+            operators=administrator.identities if administrator else (),
+            hosts=hosts,
+            handle_port=handle,
+            http_port=http,
+            https_port=https,
+        )
+
+    return tuple(_plan(topology, settings))
+
+
+def _plan(
+    topology: Topology, settings: Callable[..., NodeSettings]
+) -> Iterator[PlannedNode]:
+    yield PlannedNode(settings(topology.recursive, "recursive"), None)
+    top = topology.top
+    below = tuple(secondary.prefix for secondary in topology.secondaries)
+    yield PlannedNode(settings(top, "top", top.prefix), None, delegated=below)
+    for secondary in topology.secondaries:
+        self_run = tuple(item for item in secondary.enterprises if item.self_run)
+        yield PlannedNode(
+            settings(secondary, "secondary", secondary.prefix),
+            top.name,
+            served=tuple(item for item in secondary.enterprises if not item.self_run),
+            delegated=tuple(item.prefix for item in self_run),
+        )
+        for item in self_run:
+            yield PlannedNode(
+                settings(item, "enterprise", item.prefix),
+                secondary.name,
+                served=(item,),
+            )
+
+
+class _Ports:
+    """Hands out ports: fixed ones, the well-known ones, then counted ones."""
+
+    def __init__(self, base: int | None) -> None:
+        self._ephemeral = base == 0
+        self._counted = itertools.count(DEFAULT_PORT_BASE if base is None else base)
+
+    def take(self, spec: NodeSpec, role: Role) -> tuple[int, int, int]:
+        """Give handle, HTTP and HTTPS port of a node."""
+        known = {
+            "recursive": (DEFAULT_RECURSIVE_PORT, None, None),
+            "top": (DEFAULT_TOP_PORT, DEFAULT_TOP_HTTP_PORT, None),
+        }.get(role, (None, None, None))
+        fixed = (spec.ports.handle, spec.ports.http, spec.ports.https)
+        handle, http, https = (
+            self._one(wanted, usual) for wanted, usual in zip(fixed, known, strict=True)
+        )
+        return handle, http, https
+
+    def _one(self, fixed: int | None, usual: int | None) -> int:
+        if fixed is not None:
+            return fixed
+        if self._ephemeral:
+            return 0
+        return next(self._counted) if usual is None else usual
