@@ -9,7 +9,28 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import NamedTuple
 
+from resolver.wire.codes import OpFlag
+from resolver.wire.request import Resolution
+
 MAX_TTL_SECONDS = 172_800
+
+_BOUND = int(OpFlag.AUTHORITATIVE | OpFlag.CERTIFIED | OpFlag.RECURSION_AUTHENTICATED)
+_PUBLIC_ONLY = int(OpFlag.PUBLIC_ONLY)
+
+
+def shared_key(request: Resolution, flags: int, name: bytes) -> Hashable | None:
+    """Give the key of a question whose answer may be shared; None when it may not.
+
+    That is the canonical name, indexes, types and whether public values only are asked
+    for. A token, or a wish for a certified or authoritative answer, binds an answer to
+    its client.
+    """
+    if flags & _BOUND or request.token:
+        return None
+    if not request.types and not request.indexes:
+        return name, flags & _PUBLIC_ONLY
+    types = tuple(kind.upper() for kind in request.types)
+    return name, flags & _PUBLIC_ONLY, request.indexes, types
 
 
 class Remembered(NamedTuple):

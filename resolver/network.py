@@ -61,6 +61,9 @@ class Network:
         self.planned: tuple[PlannedNode, ...] = ()
         self.administrators: dict[str, Administrator] = {}
         self.directory: DataDirectory | None = None
+        self.authority_file: Path | None = None
+        """Certificate of the authority that signed the HTTPS certificates."""
+
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
         self._saving: asyncio.Task[None] | None = None
 

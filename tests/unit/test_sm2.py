@@ -219,7 +219,7 @@ R, S = STANDARD_SIGNATURE
 )
 def test_numbers_out_of_range_are_no_signature(numbers):
     signature = encode_dss_signature(*numbers)
-    with pytest.raises(AuthenticationError):
+    with pytest.raises(AuthenticationError, match="out of range"):
         sm2.verify(STANDARD_PUBLIC_KEY, [standard_digest()], signature)
 
 
@@ -314,6 +314,12 @@ def test_a_key_on_another_curve_is_malformed():
     ours = bytes.fromhex("06082a811ccf5501822d")
     with pytest.raises(MalformedError, match="SM2 expected"):
         sm2.load_public_key(BOUNCY_PUBLIC_KEY.replace(ours, p256))
+
+
+def test_octets_after_the_point_are_malformed():
+    info = b"\x30" + bytes([len(BOUNCY_PUBLIC_KEY)]) + BOUNCY_PUBLIC_KEY[2:] + bytes(2)
+    with pytest.raises(MalformedError, match="left over"):
+        sm2.load_public_key(info)
 
 
 @pytest.mark.parametrize("place", [-1, -40])

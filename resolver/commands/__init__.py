@@ -1,0 +1,1 @@
+"""Commands of `idis`, one a file; `resolver.cli` parses their arguments."""

@@ -1,0 +1,70 @@
+"""The table that `idis up` prints: nodes, endpoints, identifiers, credentials."""
+
+from typing import Any
+
+from rich.markup import escape
+
+from resolver.commands.console import say, show, table
+from resolver.network import Network
+
+_ROLES = {
+    "recursive": "recursive 递归节点",
+    "top": "top 国家顶级节点",
+    "secondary": "secondary 二级节点",
+    "enterprise": "enterprise 企业节点",
+}
+
+
+def show_network(network: Network, ready: dict[str, Any], seconds: float) -> None:
+    """Print one table of the network, and how to begin."""
+    nodes = ready["nodes"]
+    made = table(
+        f"{network.settings.topology.name}: {len(nodes)} nodes, "
+        f"{len(ready['identifiers'])} identifiers, ready in {seconds:.2f} s",
+        "node",
+        "role",
+        "prefixes",
+        "handle (UDP, TCP)",
+        "HTTP",
+        "try",
+    )
+    for node in nodes:
+        made.add_row(*map(escape, _row(node, ready)))
+    show(made)
+    show(_credentials(ready))
+    if ready["open_writes"]:
+        say("OPEN WRITES: authentication is off, everybody may read and change all")
+    say(f"data in {ready['data']}; Ctrl-C stops")
+
+
+def _row(node: dict[str, Any], ready: dict[str, Any]) -> tuple[str, ...]:
+    host, port = node["handle"]
+    prefixes = node["prefixes"]
+    example = next(
+        (
+            name
+            for name in ready["identifiers"]
+            if name.rpartition("/")[0] in prefixes or name.partition("/")[0] in prefixes
+        ),
+        "",
+    )
+    title = f"{node['name']} {node['title']}".strip()
+    role = _ROLES[node["role"]]
+    return title, role, " ".join(prefixes), f"{host}:{port}", node["http"], example
+
+
+def _credentials(ready: dict[str, Any]) -> Any:
+    first: dict[str, dict[str, Any]] = {}
+    for entry in ready["credentials"]:
+        first.setdefault(entry["kind"], entry)
+    made = table(
+        f"credentials: the first of each kind, {len(ready['credentials'])} in all in "
+        f"{ready['data']}/keys and the ready file",
+        "who",
+        "kind",
+        "key or secret",
+    )
+    for kind, entry in first.items():
+        who = f"{entry['index']}:{entry['handle']}"
+        made.add_row(who, kind, escape(entry.get("private_key") or entry["secret"]))
+    return made

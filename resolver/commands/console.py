@@ -1,0 +1,53 @@
+"""How commands talk: data to stdout, talk to stderr, colour only on a terminal."""
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ERROR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def output() -> Console:
+    """Make a console for stdout; wide when it is not a terminal, so nothing wraps."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
+    return Console(highlight=False, width=160)
+
+
+def say(text: str) -> None:
+    """Say something to the person, not to a pipe."""
+    ERROR.print(text, markup=False)
+
+
+def fail(text: str, hint: str = "") -> None:
+    """Say what went wrong, and what helps."""
+    ERROR.print(f"[bold red]error:[/] {_plain(text)}")
+    if hint:
+        ERROR.print(f"[yellow]hint:[/]  {_plain(hint)}")
+
+
+def print_json(value: object) -> None:
+    """Write one JSON document to stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def table(title: str, *columns: str) -> Table:
+    """Make a table in the one style all commands use."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column)
+    return made
+
+
+def show(item: Any) -> None:
+    """Print a table or text to stdout."""
+    output().print(item)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

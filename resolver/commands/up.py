@@ -1,0 +1,133 @@
+"""`idis up`: run a network in the foreground until Ctrl-C."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from pathlib import Path
+
+from resolver.errors import SetupError
+from resolver.faces.sockets import LOOPBACK
+from resolver.network import Network, NetworkSettings
+from resolver.ready_file import describe, well_known_file, write_ready_file
+from resolver.topology import (
+    DEFAULT_SECONDARIES,
+    Topology,
+    builtin_topology,
+    load_topology,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """Arguments of `idis up`."""
+
+    secondaries: int = DEFAULT_SECONDARIES
+    topology: Path | None = None
+    data: Path | None = None
+    seed: int = 1
+    host: str | None = None
+    port_base: int | None = None
+    ready_file: Path | None = None
+    open_writes: bool = False
+
+
+def network_settings(options: UpOptions) -> NetworkSettings:
+    """Turn arguments into settings.
+
+    Raises:
+        SetupError: The topology file is not usable.
+    """
+    return NetworkSettings(
+        _topology(options),
+        data=options.data,
+        seed=options.seed,
+        hosts=LOOPBACK if options.host is None else (options.host,),
+        port_base=options.port_base,
+        open_writes=options.open_writes,
+        key_cache=key_cache(),
+    )
+
+
+def key_cache() -> Path:
+    """Give where derived keys are remembered between runs."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    base = Path(cache) if cache else Path.home() / ".cache"
+    return base / "idis-emulator" / "keys"
+
+
+def run(options: UpOptions) -> int:
+    """Run a network until it is interrupted; 0 when it stopped cleanly.
+
+    Raises:
+        SetupError: It cannot be started as asked.
+        StoreError: Its data cannot be opened.
+    """
+    settings = network_settings(options)
+    run_loop(_serve(settings, options))
+    return 0
+
+
+def run_loop(main: Awaitable[None]) -> None:
+    """Run a coroutine on uvloop where there is one, else on asyncio's own loop."""
+
+    async def wait() -> None:
+        await main
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(wait())
+    else:
+        uvloop.run(wait())
+
+
+async def _serve(settings: NetworkSettings, options: UpOptions) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    network = Network(settings)
+    started = loop.time()
+    await network.start()
+    left: list[Path] = []
+    try:
+        ready = describe(network)
+        left = _announce(ready, options)
+        _show(network, ready, loop.time() - started)
+        await stop.wait()
+    except OSError as error:
+        message = f"the ready file cannot be written: {error}"
+        raise SetupError(message, "choose another --ready-file") from error
+    finally:
+        for file in left:
+            file.unlink(missing_ok=True)
+        await network.close()
+
+
+def _announce(ready: dict[str, object], options: UpOptions) -> list[Path]:
+    """Leave descriptions; give the files to be removed when the network stops."""
+    written = []
+    if options.ready_file is not None:
+        write_ready_file(options.ready_file, ready)
+        written.append(options.ready_file)
+    with contextlib.suppress(OSError):  # a convenience for other commands, no more
+        file = well_known_file()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_ready_file(file, ready)
+        written.append(file)
+    return written
+
+
+def _show(network: Network, ready: dict[str, object], seconds: float) -> None:
+    from resolver.commands.banner import show_network
+
+    show_network(network, ready, seconds)
+
+
+def _topology(options: UpOptions) -> Topology:
+    if options.topology is not None:
+        return load_topology(options.topology)
+    return builtin_topology(options.secondaries)

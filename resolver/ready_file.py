@@ -1,0 +1,95 @@
+"""What runs and how to reach it: the ready file, version 1.
+
+Written whole or not at all, once every node answers. Harnesses, the pytest fixture and
+the other commands read it. Fields are added, never renamed; a part that does not exist
+is absent.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from resolver.data_directory import write_atomically
+from resolver.identities import write_credentials
+from resolver.network import Network
+from resolver.node import Node
+from resolver.plan import PlannedNode
+from resolver.topology import seeded_identifiers
+
+VERSION = 1
+
+
+def describe(network: Network) -> dict[str, object]:
+    """Describe a started network; writes the private keys it names.
+
+    Raises:
+        OSError: A key cannot be written.
+    """
+    assert network.directory is not None
+    ready: dict[str, object] = {
+        "version": VERSION,
+        "pid": os.getpid(),
+        "data": str(network.directory.path),
+        "seed": network.settings.seed,
+        "open_writes": network.settings.open_writes,
+        "nodes": [_node(network, planned) for planned in network.planned],
+        "recursive": {"handle": _handle(network.recursive)},
+        "identifiers": [
+            seeded.identifier
+            for enterprise in network.settings.topology.enterprises
+            for seeded in seeded_identifiers(enterprise)
+        ],
+        "credentials": [
+            entry
+            for administrator in network.administrators.values()
+            for entry in write_credentials(administrator, network.directory.keys)
+        ],
+    }
+    if network.authority_file is not None:
+        ready["tls_ca"] = str(network.authority_file)
+    return ready
+
+
+def write_ready_file(file: Path, ready: dict[str, object]) -> None:
+    """Write a description.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    text = json.dumps(ready, ensure_ascii=False, indent=1) + "\n"
+    # It holds secrets of the seeded identities.
+    write_atomically(file, text, mode=0o600)
+
+
+def well_known_file() -> Path:
+    """Give the file in which `idis up` leaves its description for other commands."""
+    state = os.environ.get("XDG_STATE_HOME")
+    base = Path(state) if state else Path.home() / ".local" / "state"
+    return base / "idis-emulator" / "ready.json"
+
+
+def _node(network: Network, planned: PlannedNode) -> dict[str, object]:
+    settings = planned.settings
+    node = network.nodes[settings.name]
+    assert node.http is not None
+    assert node.https is not None
+    host = _url_host(settings.hosts[0])
+    return {
+        "name": settings.name,
+        "title": settings.title,
+        "role": settings.role,
+        "prefixes": list(planned.prefixes),
+        "parent": planned.parent,
+        "handle": _handle(node),
+        "http": f"http://{host}:{node.http.port}",
+        "https": f"https://{host}:{node.https.port}",
+    }
+
+
+def _handle(node: Node) -> list[object]:
+    assert node.handle is not None
+    return [node.settings.hosts[0], node.handle.port]
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
