@@ -12,7 +12,7 @@ from registry.model.identity import Identity
 from registry.model.record import Record
 from registry.model.typed import Admin, AdminBit
 from registry.model.value import Value
-from registry.policy import administrators, authorise, permissions_of
+from registry.policy import administrators, authorise, grants_of
 from registry.store.interface import Store
 
 
@@ -42,10 +42,7 @@ class Access:
         if identity is None:
             message = "restricted values need an authenticated administrator"
             raise ChallengeNeededError(message)
-        try:
-            granted = permissions_of(identity, self._admins(record), self._read)
-        except GroupElsewhereError:
-            return False
+        granted = grants_of(identity, self._admins(record), self._read).permissions
         return bool((granted or 0) & AdminBit.READ_VALUE)
 
     def check_list(self, identity: Identity | None, prefix: bytes) -> None:

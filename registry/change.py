@@ -5,12 +5,14 @@ otherwise. `Evaluation` runs a group of changes against one snapshot, each seein
 what those before it did, and collects the one batch that makes them durable.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from registry.errors import (
     AlreadyExistsError,
+    ChallengeNeededError,
     GroupElsewhereError,
     InvalidIdentifierError,
     InvalidValueError,
@@ -29,6 +31,7 @@ from registry.model.identifier import (
     suffix_of,
 )
 from registry.model.identity import Identity
+from registry.model.octets import MAX_BLOB_OCTETS
 from registry.model.record import Record, make_record
 from registry.model.typed import Admin, AdminBit, decode_group
 from registry.model.value import MAX_VALUES, Value, stamped
@@ -93,6 +96,9 @@ class Evaluation:
         """
         if change.operation >= Operation.HOME:
             return self._apply_home(change)
+        if change.operation is not Operation.DELETE:
+            # A record may go even where its prefix is not homed any more.
+            check_homed(self.home(home_of(change.name)))
         current = self.record(change.name)
         _check_serial(change, current)
         values = _RULES[change.operation](self, change, current)
@@ -113,26 +119,24 @@ class Evaluation:
     def _put(
         self, change: Change, current: Record | None, values: tuple[Value, ...] | None
     ) -> Receipt:
-        serial = self._next(change, values)
-        record = None
-        if values is not None:
-            record = make_record(change.name, serial, values)
-        self._journal(change, serial, record)
+        # Whatever may fail comes first: a failing change leaves nothing behind.
+        serial = self.batch.serial + 1
+        record = None if values is None else _recorded(change.name, serial, values)
+        entry = self._entry(change, serial, record)
+        tally = self._tally(change, current, record)
+        self._commit(serial, entry)
         self.batch.records[change.name] = record
-        self._count(change, current, record)
+        if tally is not None:
+            self.batch.tallies[prefix_of(change.name)] = tally
+        if current is not None:
+            self._rights.clear()  # it may have been a group of administrators
         return Receipt(serial, change.name, record)
 
-    def _next(self, change: Change, values: tuple[Value, ...] | None) -> int:
-        if values is not None and len(values) > MAX_VALUES:
-            message = (
-                f"{change.name.decode()} would have {len(values)} values, "
-                f"at most {MAX_VALUES} allowed"
-            )
-            raise InvalidValueError(message)
-        self.batch.serial += 1
-        return self.batch.serial
+    def _commit(self, serial: int, entry: bytes) -> None:
+        self.batch.serial = serial
+        self.batch.journal.append((serial, entry))
 
-    def _journal(self, change: Change, serial: int, record: Record | None) -> None:
+    def _entry(self, change: Change, serial: int, record: Record | None) -> bytes:
         actor = change.actor or Identity(b"", 0)
         entry = Entry(
             serial,
@@ -143,20 +147,18 @@ class Evaluation:
             actor.handle,
             actor.index,
         )
-        self.batch.journal.append((serial, encode_entry(entry)))
+        return encode_entry(entry)
 
-    def _count(
+    def _tally(
         self, change: Change, current: Record | None, record: Record | None
-    ) -> None:
-        created = current is None and record is not None
-        removed = current is not None and record is None
-        if created or removed:
-            prefix = prefix_of(change.name)
-            tally = self.batch.tallies.get(prefix) or self._snapshot.tally(prefix)
-            step = 1 if created else -1
-            self.batch.tallies[prefix] = Tally(
-                tally.identifiers + step, tally.registrations + created
-            )
+    ) -> Tally | None:
+        if (current is None) == (record is None):
+            return None
+        prefix = prefix_of(change.name)
+        tally = self.batch.tallies.get(prefix) or self._snapshot.tally(prefix)
+        if current is None:
+            return Tally(tally.identifiers + 1, tally.registrations + 1)
+        return tally._replace(identifiers=tally.identifiers - 1)
 
     def _apply_home(self, change: Change) -> Receipt:
         if not change.trusted:
@@ -166,11 +168,11 @@ class Evaluation:
         if current is None and change.operation is not Operation.HOME:
             message = f"{change.name.decode()} is not homed here"
             raise NotHomedError(message)
+        serial = self.batch.serial + 1
+        self._commit(serial, self._entry(change, serial, None))
         self.batch.homes[change.name] = _rehomed(change, current)
         self._rights.clear()
-        self.batch.serial += 1
-        self._journal(change, self.batch.serial, None)
-        return Receipt(self.batch.serial, change.name, None)
+        return Receipt(serial, change.name, None)
 
     def authorise_by_home(self, change: Change, needed: AdminBit) -> None:
         """Check the actor against the administrators of the name's home."""
@@ -218,7 +220,8 @@ def check_values(values: Sequence[Value]) -> None:
 
     Raises:
         InvalidValueError: No values, an index that is not positive, an empty or
-            overlong type, or HS_ADMIN or HS_VLIST data that cannot be read.
+            overlong type, overlong data, or HS_ADMIN or HS_VLIST data that cannot
+            be read.
         ValueExistsError: An index stands twice.
     """
     if not values:
@@ -263,7 +266,6 @@ def check_absent(name: bytes, record: Record | None, *, overwrite: bool) -> None
 def _create(
     evaluation: Evaluation, change: Change, current: Record | None
 ) -> tuple[Value, ...]:
-    check_homed(evaluation.home(home_of(change.name)))
     check_values(change.values)
     check_absent(change.name, current, overwrite=change.overwrite)
     evaluation.authorise_by_home(change, _creating(change.name))
@@ -273,7 +275,6 @@ def _create(
 
 
 def _delete(evaluation: Evaluation, change: Change, current: Record | None) -> None:
-    # Allowed even where the prefix is not homed any more.
     record = _existing(change, current)
     evaluation.authorise_by_record(change, record, (_deleting(change.name),))
 
@@ -281,7 +282,6 @@ def _delete(evaluation: Evaluation, change: Change, current: Record | None) -> N
 def _add(
     evaluation: Evaluation, change: Change, current: Record | None
 ) -> tuple[Value, ...]:
-    check_homed(evaluation.home(home_of(change.name)))
     check_values(change.values)
     record = _existing(change, current)
     held = {value.index: value for value in record.values}
@@ -301,7 +301,6 @@ def _add(
 def _modify(
     evaluation: Evaluation, change: Change, current: Record | None
 ) -> tuple[Value, ...]:
-    check_homed(evaluation.home(home_of(change.name)))
     check_values(change.values)
     record = _existing(change, current)
     held = {value.index: value for value in record.values}
@@ -319,7 +318,6 @@ def _modify(
 def _remove(
     evaluation: Evaluation, change: Change, current: Record | None
 ) -> tuple[Value, ...]:
-    check_homed(evaluation.home(home_of(change.name)))
     record = _existing(change, current)
     gone = [value for value in record.values if value.index in change.indexes]
     needed = _bits(gone, AdminBit.REMOVE_VALUE, AdminBit.REMOVE_ADMIN)
@@ -363,8 +361,26 @@ def _check_serial(change: Change, current: Record | None) -> None:
         raise SerialError(message)
 
 
+def _recorded(name: bytes, serial: int, values: tuple[Value, ...]) -> Record:
+    if len(values) > MAX_VALUES:
+        message = (
+            f"{name.decode()} would have {len(values)} values, "
+            f"at most {MAX_VALUES} allowed"
+        )
+        raise InvalidValueError(message)
+    try:
+        return make_record(name, serial, values)
+    except (struct.error, UnicodeEncodeError) as error:
+        message = f"{name.decode()}: a value has a field out of range ({error})"
+        raise InvalidValueError(message) from None
+
+
 def _existing(change: Change, current: Record | None) -> Record:
     if current is None:
+        if change.actor is None and not change.trusted:
+            # CNRI looks for the record only after the challenge.
+            message = f"{change.operation.name} needs an authenticated administrator"
+            raise ChallengeNeededError(message)
         raise NotFoundError
     return current
 
@@ -393,6 +409,12 @@ def _check_typed(value: Value) -> None:
         message = (
             f"value {value.index}: type of 1 to {_TYPE_OCTETS} octets expected, "
             f"got {len(value.type.encode())}"
+        )
+        raise InvalidValueError(message)
+    if len(value.data) > MAX_BLOB_OCTETS:
+        message = (
+            f"value {value.index}: {len(value.data)} octets of data, "
+            f"at most {MAX_BLOB_OCTETS} allowed"
         )
         raise InvalidValueError(message)
     try:

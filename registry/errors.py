@@ -20,6 +20,8 @@ RegistryError                    2
 ├── SerialError                101    compare-and-swap met another serial
 ├── CorruptError                 2    stored octets fail their checksum
 └── StoreError                   2    the disk or the engine failed
+    ├── DiskFullError            2    nothing was written; it may work again later
+    ├── MapFullError             2    the engine must grow first; never seen outside
     └── VersionError             2    the data directory is from a newer version
 """
 
@@ -152,6 +154,14 @@ class CorruptError(RegistryError):
 
 class StoreError(RegistryError):
     """The storage engine or the disk failed."""
+
+
+class DiskFullError(StoreError):
+    """The disk has no room; writing may work again once it has."""
+
+
+class MapFullError(StoreError):
+    """The engine must grow before it takes this batch."""
 
 
 class VersionError(StoreError):

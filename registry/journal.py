@@ -5,7 +5,8 @@ It is the only bus: statistics, caches, replicas and anchors follow it by serial
     OFFSET  SIZE  FIELD
          0     1  format, 1
          1     1  operation, see `Operation`
-         2     4  CRC-32 of the serial and of all octets from 6 on
+         2     4  CRC-32 of the serial and of all octets from 6 on, started
+                  from format and operation as one 16-bit integer
          6     8  time, milliseconds since the epoch
         14    32  SHA-256 of the value list the change left, zeros when none
         46   4+n  canonical name, or prefix for HOME, UNHOME and STOP
@@ -23,6 +24,7 @@ from registry.errors import CorruptError, MalformedError
 from registry.model.octets import Cursor, blob, pack_u32
 
 _FORMAT = 1
+_HEAD_START = _FORMAT << 8
 _HEADER = struct.Struct("!BBI")
 _U64 = struct.Struct("!Q")
 _NO_DIGEST = bytes(32)
@@ -73,7 +75,7 @@ def encode_entry(entry: Entry) -> bytes:
             pack_u32(entry.actor_index),
         )
     )
-    checksum = zlib.crc32(rest, zlib.crc32(_U64.pack(entry.serial)))
+    checksum = _checksum(entry.serial, entry.operation, rest)
     return _HEADER.pack(_FORMAT, entry.operation, checksum) + rest
 
 
@@ -85,7 +87,7 @@ def decode_entry(serial: int, octets: bytes) -> Entry:
     """
     try:
         form, operation, checksum = _HEADER.unpack_from(octets)
-        expected = zlib.crc32(octets[6:], zlib.crc32(_U64.pack(serial)))
+        expected = _checksum(serial, operation, octets[6:])
         if form != _FORMAT or checksum != expected:
             raise _corrupt(serial)
         cursor = Cursor(octets, _HEADER.size)
@@ -95,6 +97,11 @@ def decode_entry(serial: int, octets: bytes) -> Entry:
         return Entry(serial, Operation(operation), time_ms, name, digest, actor, index)
     except (struct.error, MalformedError, ValueError) as error:
         raise _corrupt(serial) from error
+
+
+def _checksum(serial: int, operation: int, rest: bytes) -> int:
+    start = zlib.crc32(_U64.pack(serial), _HEAD_START | operation)
+    return zlib.crc32(rest, start)
 
 
 def _corrupt(serial: int) -> CorruptError:

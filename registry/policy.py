@@ -8,6 +8,7 @@ Creating and listing are always governed by the prefix.
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from registry.errors import (
     AdminError,
@@ -26,7 +27,8 @@ HS_ADMIN = "HS_ADMIN"
 HS_VLIST = "HS_VLIST"
 MAX_GROUP_DEPTH = 10
 MAX_GROUP_LOOKUPS = 256
-
+MAX_GROUP_STEPS = 65_536
+"""Members looked at for one decision (emulator convention)."""
 
 GroupReader = Callable[[bytes, int], Value | None]
 """Reads one value of a record by canonical name, without regard to permissions.
@@ -47,10 +49,18 @@ def administrators(values: Iterable[Value]) -> tuple[Admin, ...]:
     return tuple(found)
 
 
-def permissions_of(
-    identity: Identity, admins: Iterable[Admin], read: GroupReader
-) -> int | None:
-    """Join the permissions that `admins` grant; None when they name nobody like it.
+class Grants(NamedTuple):
+    """What some administrators' entries grant to one identity."""
+
+    permissions: int | None
+    """None when they name nobody like it."""
+
+    unread: GroupError | None = None
+    """Why a group could not be read that may grant more."""
+
+
+def grants_of(identity: Identity, admins: Iterable[Admin], read: GroupReader) -> Grants:
+    """Join what `admins` grant to an identity.
 
     Groups are read only when no direct entry names the identity.
     """
@@ -63,12 +73,22 @@ def permissions_of(
         else:
             groups.append((reference, admin.permissions))
     if granted is not None:
-        return granted
-    search = _GroupSearch(identity, read)
+        return Grants(granted)
+    return _granted_by_groups(_GroupSearch(identity, read), groups)
+
+
+def _granted_by_groups(
+    search: "_GroupSearch", groups: Iterable[tuple[Reference, int]]
+) -> Grants:
+    granted: int | None = None
+    unread: GroupError | None = None
     for reference, permissions in groups:
-        if search.contains(reference):
-            granted = (granted or 0) | permissions
-    return granted
+        try:
+            if search.contains(reference):
+                granted = (granted or 0) | permissions
+        except GroupError as error:
+            unread = unread or error
+    return Grants(granted, unread)
 
 
 def authorise(
@@ -88,13 +108,16 @@ def authorise(
     if identity is None:
         message = f"{needed.name} needs an authenticated administrator"
         raise ChallengeNeededError(message)
-    granted = permissions_of(identity, admins, read)
+    granted, unread = grants_of(identity, admins, read)
+    if granted is not None and granted & needed:
+        return
+    if unread is not None:
+        raise unread
     if granted is None:
         message = f"{identity} is not an administrator here"
         raise AdminError(message)
-    if not granted & needed:
-        message = f"{identity} lacks the permission {needed.name}"
-        raise PermissionsError(message)
+    message = f"{identity} lacks the permission {needed.name}"
+    raise PermissionsError(message)
 
 
 def check_writable(value: Value) -> None:
@@ -109,29 +132,50 @@ def check_writable(value: Value) -> None:
 
 
 class _GroupSearch:
-    """Walks HS_VLIST groups, bounded in depth and in records read."""
+    """Walks HS_VLIST groups, bounded in depth, records read and members seen."""
 
     def __init__(self, identity: Identity, read: GroupReader) -> None:
         self._identity = identity
         self._read = read
-        self._seen: set[tuple[bytes, int]] = set()
+        self._known: dict[tuple[bytes, int], tuple[Reference, ...]] = {}
+        self._steps = 0
 
-    def contains(self, group: Reference, depth: int = 0) -> bool:
+    def contains(self, group: Reference) -> bool:
         """Tell whether the group, or one inside it, names the identity."""
-        members = self._members(group) if depth < MAX_GROUP_DEPTH else ()
-        if any(_names(member, self._identity) for member in members):
-            return True
-        return any(self.contains(member, depth + 1) for member in members)
+        level: list[Reference] = [group]
+        # Of this walk alone: what one entry reached, another may reach as well.
+        seen: set[tuple[bytes, int]] = set()
+        for _ in range(MAX_GROUP_DEPTH):
+            below: list[Reference] = []
+            for reference in level:
+                members = self._members(reference, seen)
+                if any(_names(member, self._identity) for member in members):
+                    return True
+                below += members
+            level = below
+        return False
 
-    def _members(self, group: Reference) -> tuple[Reference, ...]:
+    def _members(
+        self, group: Reference, seen: set[tuple[bytes, int]]
+    ) -> tuple[Reference, ...]:
         name = _canonical(group.handle)
-        if name is None or (name, group.index) in self._seen:
+        if name is None or (name, group.index) in seen:
             return ()
-        self._seen.add((name, group.index))
-        if len(self._seen) > MAX_GROUP_LOOKUPS:
+        seen.add((name, group.index))
+        if (name, group.index) not in self._known:
+            self._known[name, group.index] = self._fetch(name, group.index)
+        members = self._known[name, group.index]
+        self._steps += len(members)
+        if self._steps > MAX_GROUP_STEPS:
+            message = f"administrator groups have more than {MAX_GROUP_STEPS} members"
+            raise GroupError(message)
+        return members
+
+    def _fetch(self, name: bytes, index: int) -> tuple[Reference, ...]:
+        if len(self._known) >= MAX_GROUP_LOOKUPS:
             message = f"administrator groups name more than {MAX_GROUP_LOOKUPS} records"
             raise GroupError(message)
-        value = self._read(name, group.index)
+        value = self._read(name, index)
         if value is None or value.type.upper() != HS_VLIST:
             return ()
         try:

@@ -19,13 +19,14 @@ from concurrent.futures import Executor
 from registry.change import Change, Evaluation, Receipt
 from registry.errors import (
     BusyError,
+    DiskFullError,
+    MapFullError,
     ReadOnlyError,
     RegistryError,
     StoreError,
 )
 from registry.model.record import Record
 from registry.store.interface import Batch, Store
-from registry.store.lmdb import DiskFullError, MapFullError
 
 MAX_GROUP = 256
 """Changes in one transaction; more would make readers wait for evaluation."""
@@ -37,6 +38,7 @@ Follower = Callable[[Iterable[bytes]], None]
 """Told the names of a group after it is durable and before it is acknowledged."""
 
 _Waiting = tuple[Change, "asyncio.Future[Receipt]"]
+_Done = list[tuple[Receipt, "asyncio.Future[Receipt]"]]
 
 
 class Registry:
@@ -100,8 +102,7 @@ class Registry:
             ReadOnlyError: Writing has stopped.
         """
         if self.stopped is not None:
-            message = f"writing has stopped until restart: {self.stopped}"
-            raise ReadOnlyError(message)
+            raise _stopped(self.stopped)
         if len(self._pending) >= MAX_PENDING:
             self.refused += 1
             message = f"{MAX_PENDING} changes wait already, try again"
@@ -127,17 +128,17 @@ class Registry:
         ]
         try:
             batch, done = self._evaluate(group)
-        except RegistryError as error:  # the snapshot itself cannot be read
-            self._finish(group, error)
-            return
-        if not done:
+        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+            # The snapshot itself cannot be read.
+            _fail_all(group, error)
             self._next()
             return
-        self._write(batch, done)
+        if done:
+            self._write(batch, done)
+        else:
+            self._next()
 
-    def _evaluate(
-        self, group: list[_Waiting]
-    ) -> tuple[Batch, list[tuple[Receipt, "asyncio.Future[Receipt]"]]]:
+    def _evaluate(self, group: list[_Waiting]) -> tuple[Batch, _Done]:
         done = []
         with self._store.snapshot() as snapshot:
             evaluation = Evaluation(snapshot, self._clock())
@@ -148,62 +149,76 @@ class Registry:
                     _fail(future, error)
         return evaluation.batch, done
 
-    def _write(
-        self, batch: Batch, done: list[tuple[Receipt, "asyncio.Future[Receipt]"]]
-    ) -> None:
+    def _write(self, batch: Batch, done: _Done) -> None:
         loop = asyncio.get_running_loop()
-        written = loop.run_in_executor(self._executor, self._store.write, batch)
+        try:
+            written = loop.run_in_executor(self._executor, self._store.write, batch)
+        except RuntimeError as error:  # it has shut down
+            self._refuse(done, error)
+            return
         written.add_done_callback(lambda task: self._written(task, batch, done))
 
-    def _written(
-        self,
-        task: "asyncio.Future[None]",
-        batch: Batch,
-        done: list[tuple[Receipt, "asyncio.Future[Receipt]"]],
-    ) -> None:
-        error = task.exception()
-        if isinstance(error, MapFullError):
-            self._store.grow()
-            self._write(batch, done)
-            return
-        if error is not None:
-            self._fail_group(error, [future for _, future in done])
+    def _written(self, task: "asyncio.Future[None]", batch: Batch, done: _Done) -> None:
+        try:
+            task.result()
+        except MapFullError:
+            self._grow(batch, done)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (raised where it is awaited)
+            self._refuse(done, error)
         else:
             self._acknowledge(batch, done)
-        self._next()
 
-    def _acknowledge(
-        self, batch: Batch, done: list[tuple[Receipt, "asyncio.Future[Receipt]"]]
-    ) -> None:
+    def _grow(self, batch: Batch, done: _Done) -> None:
+        try:
+            self._store.grow()
+        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+            self._refuse(done, error)
+        else:
+            self._write(batch, done)
+
+    def _acknowledge(self, batch: Batch, done: _Done) -> None:
         self.groups += 1
         for follower in self._followers:
-            follower(batch.records)
+            try:
+                follower(batch.records)
+            except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
+                # The group is durable whatever a follower makes of it.
+                context = {"message": f"follower {follower!r}", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
         for receipt, future in done:
             if not future.done():
                 future.set_result(receipt)
-
-    def _finish(self, group: list[_Waiting], error: RegistryError) -> None:
-        for _, future in group:
-            _fail(future, error)
         self._next()
 
-    def _fail_group(
-        self, error: BaseException, futures: list["asyncio.Future[Receipt]"]
-    ) -> None:
+    def _refuse(self, done: _Done, error: BaseException) -> None:
         if not isinstance(error, RegistryError):
-            error = StoreError(f"the registry cannot write: {error}")
-        if not isinstance(error, (DiskFullError, ReadOnlyError)):
-            self.stopped = error if isinstance(error, StoreError) else None
-        for future in futures:
-            _fail(future, error)
+            error = StoreError(f"the registry cannot write: {error!r}")
+        if isinstance(error, StoreError) and not isinstance(error, DiskFullError):
+            self.stopped = error
+        _fail_all(done, error)
+        self._next()
 
     def _next(self) -> None:
+        if self.stopped is not None:
+            _fail_all(self._pending, _stopped(self.stopped))
+            self._pending.clear()
         if self._pending:
             asyncio.get_running_loop().call_soon(self._start)
             return
         writing, self._writing = self._writing, None
         if writing is not None and not writing.done():
             writing.set_result(None)
+
+
+def _stopped(reason: StoreError) -> ReadOnlyError:
+    return ReadOnlyError(f"writing has stopped until restart: {reason}")
+
+
+def _fail_all(
+    waiting: Iterable[tuple[object, "asyncio.Future[Receipt]"]], error: BaseException
+) -> None:
+    for _, future in waiting:
+        _fail(future, error)
 
 
 def _fail(future: "asyncio.Future[Receipt]", error: BaseException) -> None:

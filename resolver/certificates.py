@@ -111,7 +111,8 @@ def client_identity(der: bytes) -> tuple[int, str]:
     """
     try:
         subject = x509.load_der_x509_certificate(der).subject
-    except ValueError as error:
+    # The library raises all three: TypeError for a name of an unexpected string kind.
+    except (ValueError, TypeError, x509.InvalidVersion) as error:
         raise MalformedError(f"certificate cannot be read: {error}") from None
     for kind in (NameOID.USER_ID, NameOID.COMMON_NAME):
         for attribute in subject.get_attributes_for_oid(kind):

@@ -7,6 +7,7 @@ that a face can send the quick ones without a task each. Errors become answers h
 messages that are no requests, and octets that are no messages, get silence.
 """
 
+import logging
 import secrets
 import struct
 from collections.abc import Awaitable, Callable, Hashable
@@ -39,6 +40,8 @@ Signer = Callable[[bytes], bytes]
 
 MAX_RECURSION = 16
 NEWEST = (2, 11)
+_LOG = logging.getLogger("resolver")
+_FAULT = "Server error processing request, see server logs"
 _BOTH = struct.Struct("!BBBBIIIIIIIHBBII")
 _EMPTY_CREDENTIAL = bytes(4)
 _AT = int(OpFlag.AUTHORITATIVE)
@@ -96,7 +99,7 @@ class Responder:
         """Run the chain; errors become replies."""
         try:
             reply = self.chain(query)
-        except (RegistryError, ResolverError) as error:
+        except Exception as error:  # noqa: BLE001 (a request must get an answer)
             return self._failed(query, error)
         if isinstance(reply, Reply):
             return reply
@@ -120,13 +123,17 @@ class Responder:
     async def _ask_later(self, query: Query, reply: Awaitable[Reply]) -> Reply:
         try:
             return await reply
-        except (RegistryError, ResolverError) as error:
+        except Exception as error:  # noqa: BLE001 (a request must get an answer)
             return self._failed(query, error)
 
-    def _failed(self, query: Query, error: RegistryError | ResolverError) -> Reply:
+    def _failed(self, query: Query, error: Exception) -> Reply:
         if isinstance(error, ChallengeNeededError):
             return self._challenge(query)
-        return failure(error.code, str(error))
+        if isinstance(error, RegistryError | ResolverError):
+            return failure(error.code, str(error))
+        self._telemetry.internal_errors += 1
+        _LOG.error("operation %d met a fault", query.opcode, exc_info=error)
+        return failure(ResponseCode.ERROR, _FAULT)
 
     def _challenge(self, query: Query) -> Reply:
         message, origin = query.message, query.origin
@@ -223,8 +230,7 @@ def unknown_operation(now: float) -> bytes:
     vector "unknown opcode 999"). A client that matches by id waits in vain there,
     and so it does here.
     """
-    text = "Server error processing request, see server logs"
-    body = Failure(text).encode()
+    body = Failure(_FAULT).encode()
     envelope = Envelope(2, 3, 2, NEWEST[1], 0, 0xFFFFFFFF, 0, 0)
     expiration = int(now) + DEFAULT_LIFE_SECONDS
     header = Header(0, ResponseCode.ERROR, 0x1900_0000, 0xFFFF, 0, 0, expiration, 0)

@@ -20,6 +20,9 @@ class Telemetry:
     malformed: int = 0
     """Messages answered with a protocol error, or with silence."""
 
+    internal_errors: int = 0
+    """Requests that met a fault of our own; each is in the log."""
+
     shed: int = 0
     """Requests turned away because too many were waiting."""
 

@@ -14,6 +14,7 @@ from registry.model.codes import ResponseCode
 from registry.model.identifier import PREFIX_AUTHORITY, canonical, home_of
 from registry.model.typed import Site
 from registry.model.value import Value
+from resolver.client.settings import ClientSettings
 from resolver.client.transport import AsyncTransport
 from resolver.errors import ResolverError, UnreachableError
 from resolver.session.draft import REQUEST_ID_BITS, Draft
@@ -26,7 +27,7 @@ from resolver.wire.message import Message
 from resolver.wire.request import Verify
 from resolver.wire.response import Values, Verified
 
-POLICY = RetryPolicy(timeouts=(0.5, 1.0), lifetime_seconds=3.0)
+SETTINGS = ClientSettings(retry=RetryPolicy((0.5, 1.0), lifetime_seconds=3.0))
 """For one node; a client waits longer than for the whole walk."""
 
 WALK_SECONDS = 12.0
@@ -47,7 +48,7 @@ class Upstream:
         self._hints: dict[bytes, Sites] = {PREFIX_AUTHORITY: roots}
         self._telemetry = telemetry
         self._clock = clock
-        self._transport = AsyncTransport(POLICY)
+        self._transport = AsyncTransport(SETTINGS)
         self._delegations: OrderedDict[bytes, tuple[float, Sites]] = OrderedDict()
 
     async def walk(self, question: Question) -> Outcome:

@@ -10,14 +10,19 @@ functions work on octets, because that is what arrives and what is stored.
 """
 
 import enum
+import re
 
 from registry.errors import InvalidIdentifierError
 
 MAX_IDENTIFIER_OCTETS = 2048
+MAX_PREFIX_OCTETS = 255
+"""Longest prefix (emulator convention): a store's key holds it whole."""
+
 PREFIX_AUTHORITY = b"0.NA"
 """Prefix of all prefix handles; who homes it allocates one-label prefixes."""
 
 _PREFIX_HANDLE = PREFIX_AUTHORITY + b"/"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class CaseRule(enum.Enum):
@@ -35,8 +40,8 @@ def canonical(octets: bytes, rule: CaseRule = CaseRule.FOLD) -> bytes:
 
     Raises:
         InvalidIdentifierError: Empty, too long, not UTF-8, no prefix before or
-            no suffix after the slash, a control character, or a prefix with an
-            empty label.
+            no suffix after the slash, a control character, or a prefix that is
+            too long or has an empty label.
     """
     _check_octets(octets)
     prefix, slash, suffix = octets.partition(b"/")
@@ -74,7 +79,9 @@ def prefix_handle(prefix: bytes) -> bytes:
 
 
 def parent_prefix(prefix: bytes) -> bytes:
-    """Give the prefix one label shorter; one label belongs to `0.NA`."""
+    """Give the prefix one label shorter; one label belongs to `0.NA`, as it does."""
+    if prefix == PREFIX_AUTHORITY:
+        return PREFIX_AUTHORITY
     parent = prefix.rpartition(b".")[0]
     return parent or PREFIX_AUTHORITY
 
@@ -105,7 +112,7 @@ def _check_octets(octets: bytes) -> None:
         printable = octets.isalnum() or octets.decode("ascii").isprintable()
     else:
         try:
-            printable = min(octets.decode()) >= " "
+            printable = _CONTROL.search(octets.decode()) is None
         except UnicodeDecodeError as error:
             message = f"identifier is not UTF-8 at octet {error.start}: {error.reason}"
             raise InvalidIdentifierError(message) from None
@@ -116,6 +123,8 @@ def _check_octets(octets: bytes) -> None:
 def _checked_prefix(prefix: bytes, whole: bytes) -> bytes:
     if b"/" in prefix or b".." in prefix or prefix[:1] == b"." or prefix[-1:] == b".":
         raise _invalid(whole, "a prefix of labels joined by single dots")
+    if len(prefix) > MAX_PREFIX_OCTETS:
+        raise _invalid(whole, f"a prefix of at most {MAX_PREFIX_OCTETS} octets")
     return prefix
 
 

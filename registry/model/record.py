@@ -3,7 +3,8 @@
     OFFSET  SIZE  FIELD
          0     1  format, 1
          1     1  flags, see `RecordFlag`
-         2     4  CRC-32 of the canonical name, then of all octets from 6 on
+         2     4  CRC-32 of the canonical name and of all octets from 6 on,
+                  started from format and flags as one 16-bit integer
          6     8  serial: number of the change that wrote it
         14   2+n  canonical name, only with NAMED (its key had to be hashed)
          .     4  number of values, then the values (`registry.model.value`)
@@ -23,6 +24,7 @@ from registry.model.value import Value, decode_values, encode_values
 
 _HEADER = struct.Struct("!BBIQ")
 _FORMAT = 1
+_HEAD_START = _FORMAT << 8
 _PUBLIC_READ = 0x02
 
 
@@ -75,7 +77,7 @@ def encode_record(record: Record, *, named: bool) -> bytes:
         flags |= RecordFlag.NAMED
         name = struct.pack("!H", len(record.name)) + record.name
     rest = struct.pack("!Q", record.serial) + name + record.values_octets
-    checksum = zlib.crc32(rest, zlib.crc32(record.name))
+    checksum = zlib.crc32(rest, zlib.crc32(record.name, _HEAD_START | flags))
     return struct.pack("!BBI", _FORMAT, flags, checksum) + rest
 
 
@@ -96,7 +98,7 @@ def decode_record(octets: bytes, name: bytes | None) -> Record:
         raise _corrupt(octets, name, "it is too short") from None
     if form != _FORMAT or name is None:
         raise _corrupt(octets, name, f"format {form}, {_FORMAT} expected")
-    if zlib.crc32(octets[6:], zlib.crc32(name)) != checksum:
+    if zlib.crc32(octets[6:], zlib.crc32(name, _HEAD_START | flags)) != checksum:
         raise _corrupt(octets, name, "its checksum does not match")
     return Record(name, serial, bool(flags & RecordFlag.PUBLIC), octets[start:])
 

@@ -175,14 +175,18 @@ def spans(octets: bytes, start: int = 0) -> Iterator[Span]:
             type_stop = type_start + size
             (data_size,) = _U32.unpack_from(octets, type_stop)
             stop = _skip_references(octets, type_stop + 4 + data_size)
+            if stop > len(octets):
+                raise _cut_short(octets, start)
             kind = octets[type_start:type_stop]
             yield Span(position, stop, index, permissions, kind)
             position = stop
     except struct.error:
-        message = (
-            f"value list at octet {start}: ends before its {len(octets)} octets say"
-        )
-        raise MalformedError(message) from None
+        raise _cut_short(octets, start) from None
+
+
+def _cut_short(octets: bytes, start: int) -> MalformedError:
+    message = f"value list at octet {start}: more values than its {len(octets)} octets"
+    return MalformedError(message)
 
 
 def _skip_references(octets: bytes, position: int) -> int:
@@ -202,7 +206,8 @@ def stamped(values: Iterable[Value], timestamp: int) -> tuple[Value, ...]:
 def smallest_ttl(octets: bytes, now: float, start: int = 0) -> int:
     """Give the seconds for which a whole encoded list may be kept.
 
-    Relative and absolute times count; an empty list gives the default.
+    Relative and absolute times count, and never more than the default: a longer
+    time is a permission, not a duty, and a wrong one must end some day.
     """
     shortest = DEFAULT_TTL_SECONDS
     for span in spans(octets, start):

@@ -100,7 +100,10 @@ class Store(Protocol):
         """Write a batch durably.
 
         Raises:
-            StoreError: Nothing of it was written.
+            MapFullError: Nothing was written; call `grow` and try again.
+            DiskFullError: Nothing was written; it may work once there is room.
+            ReadOnlyError: It takes no writes.
+            StoreError: Anything else; the caller must stop writing.
         """
 
     def grow(self) -> None:

@@ -30,7 +30,14 @@ from typing import Any, Self
 
 import lmdb
 
-from registry.errors import CorruptError, ReadOnlyError, StoreError, VersionError
+from registry.errors import (
+    CorruptError,
+    DiskFullError,
+    MapFullError,
+    ReadOnlyError,
+    StoreError,
+    VersionError,
+)
 from registry.model.record import Record, decode_record, encode_record
 from registry.model.value import decode_values, encode_values
 from registry.store.interface import Batch, Home, Tally
@@ -43,14 +50,7 @@ _U64 = struct.Struct("!Q")
 _TALLY = struct.Struct("!QQ")
 _TALLY_KEY = b"tally:"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class DiskFullError(StoreError):
-    """The disk has no room; writing may work again once it has."""
-
-
-class MapFullError(StoreError):
-    """The environment must grow before it takes this batch."""
+_PROBE_OCTETS = 65_536
 
 
 def key_of(name: bytes) -> bytes:
@@ -65,7 +65,10 @@ def _name_of(key: bytes) -> bytes | None:
 
 
 class LmdbSnapshot:
-    """A read transaction; close it soon."""
+    """A read transaction; close it soon.
+
+    What the engine raises inside the `with` block leaves it as a `StoreError`.
+    """
 
     __slots__ = ("_store", "_transaction")
 
@@ -76,8 +79,10 @@ class LmdbSnapshot:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _: object) -> None:
         self.close()
+        if isinstance(error, lmdb.Error):
+            raise _read_error(self._store.directory, error) from error
 
     def close(self) -> None:
         """End the transaction."""
@@ -155,8 +160,8 @@ class LmdbStore:
         self.read_only = read_only
         try:
             self._environment = self._open()
-            self._open_tables()
-        except lmdb.Error as error:
+            self._prepare()
+        except (lmdb.Error, OSError) as error:
             message = f"cannot open the registry in {directory}: {error}"
             raise StoreError(message) from error
 
@@ -165,33 +170,50 @@ class LmdbStore:
             self.directory.mkdir(parents=True, exist_ok=True)
         file = self.directory / "data.mdb"
         size = file.stat().st_size if file.exists() else 0
-        environment = lmdb.Environment(
+        return lmdb.Environment(
             str(self.directory),
             map_size=max(_INITIAL_MAP_OCTETS, 2 * size),
             max_dbs=4,
             max_readers=64,
             max_spare_txns=4,
             readonly=self.read_only,
-            lock=not self.read_only,
+            # A reader without the lock may be handed pages that a writer reuses.
+            lock=not self.read_only or os.access(self.directory, os.W_OK),
             readahead=False,
         )
-        if not self.read_only:
-            _sync_directory(self.directory)
-        return environment
+
+    def _prepare(self) -> None:
+        try:
+            if not self.read_only:
+                _sync_directory(self.directory)
+            self._open_tables()
+        except BaseException:
+            # An environment left open could not be opened again by this process.
+            self._environment.close()
+            raise
 
     def _open_tables(self) -> None:
-        # One transaction for all four: each costs a sync, and a network has many.
-        create = not self.read_only
-        with self._environment.begin(write=create) as transaction:
-            self.records, self.homes, self.entries, self.meta = (
-                self._environment.open_db(name, txn=transaction, create=create)
-                for name in (b"records", b"homes", b"journal", b"meta")
-            )
-        with self._environment.begin() as transaction:
-            octets = transaction.get(b"format", db=self.meta)
-        if octets is None:
+        if self.read_only:
+            # Each in a transaction of its own: py-lmdb never commits one that
+            # reads, and what it opened is closed again with it.
+            self._name_tables(create=False)
+            with self._environment.begin() as transaction:
+                self._check_format(transaction)
             return
-        (found,) = _U64.unpack(octets)
+        # One transaction for all four: each costs a sync, and a network has many.
+        with self._environment.begin(write=True) as transaction:
+            self._name_tables(create=True, txn=transaction)
+            self._check_format(transaction)
+
+    def _name_tables(self, **options: Any) -> None:
+        self.records, self.homes, self.entries, self.meta = (
+            self._environment.open_db(name, **options)
+            for name in (b"records", b"homes", b"journal", b"meta")
+        )
+
+    def _check_format(self, transaction: Any) -> None:
+        octets = transaction.get(b"format", db=self.meta)
+        found = _U64.unpack(octets)[0] if octets else FORMAT
         if found > FORMAT:
             message = (
                 f"the registry in {self.directory} has format {found}, "
@@ -200,8 +222,15 @@ class LmdbStore:
             raise VersionError(message)
 
     def snapshot(self) -> LmdbSnapshot:
-        """Open a view of the last write."""
-        return LmdbSnapshot(self, self._environment.begin())
+        """Open a view of the last write.
+
+        Raises:
+            StoreError: The engine cannot.
+        """
+        try:
+            return LmdbSnapshot(self, self._environment.begin())
+        except lmdb.Error as error:
+            raise _read_error(self.directory, error) from error
 
     def get(self, name: bytes) -> Record | None:
         """Read one record in a view of its own."""
@@ -259,12 +288,23 @@ class LmdbStore:
         self, transaction: Any, table: Any, items: list[Any], *, append: bool = False
     ) -> None:
         with transaction.cursor(db=table) as cursor:
-            cursor.putmulti(items, append=append)
+            _, written = cursor.putmulti(items, append=append)
+        if written != len(items):
+            message = f"the engine took {written} of {len(items)} entries"
+            raise StoreError(message)
 
     def grow(self) -> None:
-        """Double the map; no transaction of this process may be open."""
-        size = self._environment.info()["map_size"]
-        self._environment.set_mapsize(2 * size)
+        """Double the map; no transaction of this process may be open.
+
+        Raises:
+            StoreError: The engine cannot.
+        """
+        try:
+            size = self._environment.info()["map_size"]
+            self._environment.set_mapsize(2 * size)
+        except lmdb.Error as error:
+            message = f"the registry in {self.directory} cannot grow: {error}"
+            raise StoreError(message) from error
 
     def close(self) -> None:
         """Release the files."""
@@ -285,9 +325,13 @@ def _decode_home(prefix: bytes, octets: bytes) -> Home:
     return Home(prefix, bool(octets[4]), decode_values(octets[5:]))
 
 
+def _read_error(directory: Path, error: lmdb.Error) -> StoreError:
+    return StoreError(f"the registry in {directory} cannot be read: {error}")
+
+
 def _store_error(directory: Path, error: lmdb.Error) -> StoreError:
     number = _errno(error)
-    if number in _FULL:
+    if number in _FULL or (number == errno.EIO and _is_full(directory)):
         message = f"the disk of {directory} is full ({error}); nothing was written"
         return DiskFullError(message)
     return StoreError(f"the registry in {directory} cannot write: {error}")
@@ -296,7 +340,18 @@ def _store_error(directory: Path, error: lmdb.Error) -> StoreError:
 def _errno(error: lmdb.Error) -> int | None:
     # py-lmdb puts the operating system's words into the text, not the number.
     words = str(error)
-    return next((number for number in _FULL if os.strerror(number) in words), None)
+    known = (*_FULL, errno.EIO)
+    return next((number for number in known if os.strerror(number) in words), None)
+
+
+def _is_full(directory: Path) -> bool:
+    # LMDB calls a write that the disk cut short an I/O error. Whether it was room
+    # that lacked shows when the file is made longer, which does it no harm.
+    try:
+        with (directory / "data.mdb").open("ab", buffering=0) as file:
+            return file.write(bytes(_PROBE_OCTETS)) != _PROBE_OCTETS
+    except OSError as error:
+        return error.errno in _FULL
 
 
 def _sync_directory(directory: Path) -> None:

@@ -68,3 +68,8 @@ _REPEATABLE = frozenset(
         OpCode.LOGIN_ID_SYSTEM,
     }
 )
+
+
+def renumbered(message: Message, request_id: int) -> Message:
+    """Give the same message another id; digests do not cover it."""
+    return message._replace(envelope=message.envelope._replace(request_id=request_id))

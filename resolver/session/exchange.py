@@ -41,13 +41,10 @@ class ServerAddress(NamedTuple):
         Raises:
             ValueError: Anything else.
         """
-        host, colon, port = text.rpartition(":")
-        bracketed = host.startswith("[") and host.endswith("]")
-        if bracketed:
-            host = str(ipaddress.IPv6Address(host[1:-1]))
-        digits = port.isascii() and port.isdecimal()
-        right = colon and host and digits and 0 < int(port) <= _MAX_PORT
-        if not right or (":" in host and not bracketed):
+        host, _, port = text.rpartition(":")
+        digits = port if port.isascii() and port.isdecimal() else "0"
+        host = _unbracketed(host)
+        if not host or not 0 < int(digits[:6]) <= _MAX_PORT:
             message = f"server {text!r}: HOST:PORT expected, IPv6 in brackets"
             raise ValueError(message)
         return cls(host, int(port), int(port))
@@ -223,3 +220,13 @@ class Exchange:
 
     def _timed_out(self) -> ResolverError:
         return TimedOutError(f"{self._server} did not answer in time")
+
+
+def _unbracketed(host: str) -> str:
+    """Give a host without the brackets of IPv6; empty where it is none."""
+    if not (host.startswith("[") and host.endswith("]")):
+        return "" if ":" in host else host
+    try:
+        return str(ipaddress.IPv6Address(host[1:-1]))
+    except ValueError:
+        return ""

@@ -1,5 +1,6 @@
 """Certificates of authority, servers and clients."""
 
+import contextlib
 import ipaddress
 import ssl
 import threading
@@ -182,15 +183,15 @@ def test_any_octets_are_no_certificate(octets):
         client_identity(octets)
 
 
-@given(st.data())
-def test_a_damaged_certificate_has_an_identity_or_an_error_of_ours(data):
-    octets = bytearray(der(CLIENT))
-    place = data.draw(st.integers(0, len(octets) - 1))
-    octets[place] = data.draw(st.integers(0, 255))
-    try:
-        client_identity(bytes(octets))
-    except (MalformedError, CredentialError):
-        return
+# The library warns of serial numbers and names that it still reads.
+@pytest.mark.filterwarnings("ignore")
+def test_a_certificate_with_any_octet_damaged_has_an_identity_or_an_error_of_ours():
+    octets = der(CLIENT)
+    for place in range(len(octets)):
+        for octet in {0, 3, 1, 0x7F, 0x80, 0xFF, octets[place] ^ 1, octets[place] ^ 0x20}:
+            damaged = octets[:place] + bytes([octet]) + octets[place + 1 :]
+            with contextlib.suppress(MalformedError, CredentialError):
+                client_identity(damaged)
 
 
 # TLS

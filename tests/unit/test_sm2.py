@@ -316,6 +316,12 @@ def test_a_key_on_another_curve_is_malformed():
         sm2.load_public_key(BOUNCY_PUBLIC_KEY.replace(ours, p256))
 
 
+def test_a_point_that_is_not_whole_octets_is_malformed():
+    info = BOUNCY_PUBLIC_KEY.replace(b"\x03\x42\x00\x04", b"\x03\x42\x01\x04")
+    with pytest.raises(MalformedError, match="whole octets"):
+        sm2.load_public_key(info)
+
+
 def test_octets_after_the_point_are_malformed():
     info = b"\x30" + bytes([len(BOUNCY_PUBLIC_KEY)]) + BOUNCY_PUBLIC_KEY[2:] + bytes(2)
     with pytest.raises(MalformedError, match="left over"):

@@ -1,0 +1,298 @@
+"""The command line: arguments in, exit codes out.
+
+    0  done      1  the answer is no      2  misuse      3  cannot reach
+
+stdout is data, stderr is talk. Each command is a module of `resolver.commands`, loaded
+when it is asked for.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from registry.errors import InvalidIdentifierError, RegistryError, StoreError
+from resolver.commands.console import fail
+from resolver.errors import ResolverError, SetupError, UnreachableError
+
+DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
+_INTERRUPTED = 130
+_MAX_SECONDARIES = 35
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help(sys.stderr)
+        return MISUSE
+    return guarded(lambda: options.run(options))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run a command; turn its errors into one clear line, a hint and an exit code."""
+    try:
+        return command()
+    except (ResolverError, RegistryError) as error:
+        code, hint = _outcome(error)
+        fail(str(error), hint)
+        return code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return DONE
+
+
+def _outcome(error: ResolverError | RegistryError) -> tuple[int, str]:
+    match error:
+        case SetupError():
+            return MISUSE, error.hint
+        case StoreError():
+            return MISUSE, "idis doctor tells what is wrong with this machine"
+        case InvalidIdentifierError():
+            return MISUSE, "identifiers look like 88.118.7/SN0001"
+        case UnreachableError():
+            return UNREACHABLE, "is a network running? start one with: idis up"
+        case _:
+            return NO, ""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Describe all commands."""
+    parser = argparse.ArgumentParser(
+        prog="idis",
+        description="The national identifier resolution tree on a laptop: "
+        "recursive, top-level, secondary and enterprise nodes.",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"idis {metadata.version('idis-emulator')}",
+    )
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for add in (_up, _demo, _resolve, _register, _import, _status, _doctor):
+        add(commands)
+    return parser
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _up(commands: _Commands) -> None:
+    parser = commands.add_parser("up", help="run the network until Ctrl-C")
+    parser.add_argument(
+        "--secondaries",
+        type=_secondaries,
+        default=14,
+        metavar="N",
+        help="secondary nodes, 1 to 35 (default 14)",
+    )
+    parser.add_argument("--topology", type=Path, metavar="FILE.toml", help="your own")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="keep everything there (default: a temporary directory)",
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default 1")
+    parser.add_argument(
+        "--host", metavar="ADDRESS", help="default 127.0.0.1 and ::1, never beyond"
+    )
+    parser.add_argument(
+        "--port-base",
+        type=_port,
+        metavar="N",
+        help="count ports from N (default 20000); 0 takes free ones for all nodes",
+    )
+    parser.add_argument("--ready-file", type=Path, metavar="F", help="written when up")
+    parser.add_argument(
+        "--fast-path",
+        choices=("auto", "off"),
+        default="auto",
+        help="reserved: every answer takes the portable path in this version",
+    )
+    parser.add_argument(
+        "--open-writes",
+        action="store_true",
+        help="switch authentication off, as deployed enterprise nodes often have it",
+    )
+    parser.set_defaults(run=_run_up)
+
+
+def _run_up(options: argparse.Namespace) -> int:
+    from resolver.commands import up
+
+    names = up.UpOptions.__dataclass_fields__
+    return up.run(up.UpOptions(**{name: getattr(options, name) for name in names}))
+
+
+def _demo(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "demo", help="the main job end to end, on a network of its own"
+    )
+    _add_json(parser)
+    parser.set_defaults(run=_run_demo)
+
+
+def _run_demo(options: argparse.Namespace) -> int:
+    from resolver.commands import demo
+
+    return demo.run(as_json=options.json)
+
+
+def _resolve(commands: _Commands) -> None:
+    parser = commands.add_parser("resolve", help="ask the recursive node")
+    parser.add_argument("identifier", metavar="ID")
+    parser.add_argument(
+        "--type", action="append", default=[], metavar="T", help="only this type"
+    )
+    parser.add_argument(
+        "--index",
+        action="append",
+        default=[],
+        type=int,
+        metavar="N",
+        help="only this index",
+    )
+    parser.add_argument(
+        "--trace", action="store_true", help="show each tier that is asked"
+    )
+    _add_json(parser)
+    _add_server(parser)
+    parser.set_defaults(run=_run_resolve)
+
+
+def _run_resolve(options: argparse.Namespace) -> int:
+    from resolver.commands import resolve
+
+    return resolve.run(
+        options.identifier,
+        types=tuple(options.type),
+        indexes=tuple(options.index),
+        trace=options.trace,
+        as_json=options.json,
+        server=options.server,
+    )
+
+
+def _register(commands: _Commands) -> None:
+    parser = commands.add_parser("register", help="register an identifier")
+    parser.add_argument("identifier", metavar="ID")
+    parser.add_argument("values", nargs="+", metavar="TYPE=VALUE")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace the record if there is one"
+    )
+    _add_json(parser)
+    _add_server(parser)
+    _add_credential(parser)
+    parser.set_defaults(run=_run_register)
+
+
+def _run_register(options: argparse.Namespace) -> int:
+    from resolver.commands import register
+
+    return register.run(
+        options.identifier,
+        options.values,
+        overwrite=options.overwrite,
+        as_json=options.json,
+        who=_who(options),
+    )
+
+
+def _import(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "import", help="register a table of identifiers, resuming where it stopped"
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.csv|.jsonl")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace records that exist"
+    )
+    _add_json(parser)
+    _add_server(parser)
+    _add_credential(parser)
+    parser.set_defaults(run=_run_import)
+
+
+def _run_import(options: argparse.Namespace) -> int:
+    from resolver.commands import bulk
+
+    return bulk.run(
+        options.file,
+        overwrite=options.overwrite,
+        as_json=options.json,
+        who=_who(options),
+    )
+
+
+def _status(commands: _Commands) -> None:
+    parser = commands.add_parser("status", help="what runs, and what it has done")
+    _add_json(parser)
+    parser.set_defaults(run=_run_status)
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    from resolver.commands import status
+
+    return status.run(as_json=options.json)
+
+
+def _doctor(commands: _Commands) -> None:
+    parser = commands.add_parser("doctor", help="what is wrong with this machine")
+    _add_json(parser)
+    parser.set_defaults(run=_run_doctor)
+
+
+def _run_doctor(options: argparse.Namespace) -> int:
+    from resolver.commands import doctor
+
+    return doctor.run(as_json=options.json)
+
+
+def _who(options: argparse.Namespace) -> object:
+    from resolver.commands.running import Who
+
+    return Who(options.server, options.user, options.key, options.secret)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--server", metavar="H:P", help="default: the running network's recursive node"
+    )
+
+
+def _add_credential(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "who you are", "default: the running network's administrator of the prefix"
+    )
+    group.add_argument("--user", metavar="INDEX:HANDLE", help="300:88.118.7/admin")
+    group.add_argument("--key", type=Path, metavar="FILE.pem", help="its private key")
+    group.add_argument("--secret", metavar="S", help="or its secret")
+
+
+def _secondaries(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= _MAX_SECONDARIES:
+        message = f"1 to {_MAX_SECONDARIES} secondary nodes, got {number}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65_000:
+        message = f"a port from 1 to 65000, or 0 for free ones, got {number}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

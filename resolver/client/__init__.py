@@ -1,0 +1,39 @@
+"""The client library: ask the tree, register in it, look over its shoulder.
+
+`Client` uses plain sockets, `AsyncClient` asyncio; otherwise they are the same. Each
+is imported when it is first asked for, so that a program on patched sockets never
+loads asyncio.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from resolver.client.answer import Answer, Result
+from resolver.client.settings import ClientSettings
+from resolver.session.exchange import RetryPolicy, ServerAddress
+
+if TYPE_CHECKING:
+    from resolver.client.aio import AsyncClient
+    from resolver.client.blocking import Client
+
+__all__ = [
+    "Answer",
+    "AsyncClient",
+    "Client",
+    "ClientSettings",
+    "Result",
+    "RetryPolicy",
+    "ServerAddress",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import one of the twins."""
+    if name == "Client":
+        from resolver.client.blocking import Client
+
+        return Client
+    if name == "AsyncClient":
+        from resolver.client.aio import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,271 @@
+"""The asynchronous client, twin of `resolver.client.blocking`."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+from registry.model.typed import Site
+from resolver.client import request
+from resolver.client.answer import Answer, Result
+from resolver.client.conversation import (
+    Conversation,
+    Conversations,
+    Heard,
+    Route,
+    Say,
+    remember_no_login,
+)
+from resolver.client.settings import ClientSettings, check_concurrency
+from resolver.client.streams import StreamConnection
+from resolver.client.transport import AsyncTransport
+from resolver.errors import ResolverError, TimedOutError
+from resolver.session.draft import REQUEST_ID_BITS, Draft
+from resolver.session.exchange import ServerAddress
+from resolver.session.login import Spoken, log_in
+from resolver.session.signature import SALT_OCTETS, Credential
+from resolver.wire.codes import OpCode
+from resolver.wire.message import Message
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Asks one server, usually a recursive node, and writes at the nodes it names.
+
+    `server` is `HOST:PORT`, an IPv6 address in brackets. A transport that is handed
+    in may be shared, and whoever made it closes it. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        settings: ClientSettings | None = None,
+        *,
+        credential: Credential | None = None,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        self._settings = settings or ClientSettings()
+        self._owns_transport = transport is None
+        self._transport = transport or AsyncTransport(self._settings)
+        self._conversations = Conversations(
+            ServerAddress.parse(server),
+            credential,
+            self._settings.clock,
+            time.monotonic,
+        )
+        self._without_login: set[ServerAddress] = set()
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all sockets, except those of a transport that was handed in."""
+        if self._owns_transport:
+            await self._transport.close()
+
+    async def resolve(
+        self,
+        identifier: str,
+        *,
+        types: Sequence[str] = (),
+        indexes: Sequence[int] = (),
+        public_only: bool = True,
+    ) -> Answer:
+        """Give the values of an identifier: all, or of these types or indexes.
+
+        Without `public_only`, restricted values are asked for too, of the node itself
+        when the client has a credential.
+
+        Raises:
+            AnswerError: The server's error; its class and `.code` say which.
+            UnreachableError: Nobody answered in time.
+            BadAnswerError: The answer breaks the protocol.
+        """
+        asked = request.question(identifier, types, indexes, public_only=public_only)
+        return await self._hold(self._conversations.resolve(asked))
+
+    async def resolve_many(
+        self,
+        identifiers: Iterable[str],
+        *,
+        concurrency: int = 64,
+        ordered: bool = True,
+    ) -> AsyncGenerator[Result, None]:
+        """Resolve a stream of identifiers; errors are results and do not end it.
+
+        At most `concurrency` are asked for, or waiting to be taken, at once.
+        """
+        concurrency = check_concurrency(concurrency, self._settings)
+        source = iter(identifiers)
+        running: dict[asyncio.Task[Result], None] = {}
+        finished: asyncio.Queue[asyncio.Task[Result]] = asyncio.Queue()
+        try:
+            while self._fill(running, finished, source, concurrency):
+                task = next(iter(running)) if ordered else await finished.get()
+                result = await task
+                del running[task]
+                yield result
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def trace(self, identifier: str, *, types: Sequence[str] = ()) -> Answer:
+        """Resolve, then ask every node on the way; see the answer's `hops`.
+
+        An error that a node answers is in the answer's `code` and does not raise.
+        """
+        asked = request.question(identifier, types)
+        return await self._hold(self._conversations.trace(asked))
+
+    async def register(
+        self, identifier: str, values: request.Content, *, overwrite: bool = False
+    ) -> None:
+        """Create a record; a mapping of types to data gets indexes from 1 on.
+
+        Raises:
+            AlreadyExistsError: It exists, and `overwrite` is not set.
+            AccessError: The credential is missing, wrong or not enough.
+            NotResponsibleError: The prefix is not homed where it should be.
+        """
+        create = self._conversations.create
+        await self._hold(create(identifier, values, overwrite=overwrite))
+
+    async def update(self, identifier: str, values: request.Content) -> None:
+        """Replace existing values: by index, or in a mapping the first of a type."""
+        await self._hold(self._conversations.update(identifier, values))
+
+    async def add(self, identifier: str, values: request.Content) -> None:
+        """Add values; those of a mapping get the lowest free indexes."""
+        await self._hold(self._conversations.add(identifier, values))
+
+    async def remove(self, identifier: str, indexes: Iterable[int]) -> None:
+        """Remove the values that have these indexes."""
+        await self._hold(self._conversations.remove(identifier, tuple(indexes)))
+
+    async def delete(self, identifier: str) -> None:
+        """Delete a record."""
+        await self._hold(self._conversations.delete(identifier))
+
+    async def list(self, prefix: str) -> tuple[str, ...]:
+        """List the identifiers of a prefix, as its node spells them."""
+        return await self._hold(self._conversations.listing(prefix))
+
+    async def home(self, prefix: str) -> None:
+        """Make the node that a prefix's HS_SITE names serve it."""
+        await self._hold(self._conversations.on_prefix(OpCode.HOME_PREFIX, prefix))
+
+    async def unhome(self, prefix: str) -> None:
+        """Make that node stop serving it."""
+        await self._hold(self._conversations.on_prefix(OpCode.UNHOME_PREFIX, prefix))
+
+    async def login(self, credential: Credential) -> None:
+        """Use a credential from now on, and try it at the node that keeps its key.
+
+        Raises:
+            AccessError: The node does not accept it.
+        """
+        await self._hold(self._conversations.log_in(credential))
+
+    async def site(self) -> Site:
+        """Ask the server where it answers, and with which key."""
+        return await self._hold(self._conversations.site())
+
+    def _fill(
+        self,
+        running: dict[asyncio.Task[Result], None],
+        finished: "asyncio.Queue[asyncio.Task[Result]]",
+        source: Iterator[str],
+        concurrency: int,
+    ) -> bool:
+        """Start resolutions up to the limit; tell whether any are running."""
+        for identifier in islice(source, concurrency - len(running)):
+            task = asyncio.create_task(self._result(identifier))
+            running[task] = None
+            task.add_done_callback(finished.put_nowait)
+        return bool(running)
+
+    async def _result(self, identifier: str) -> Result:
+        try:
+            return Result(identifier, await self.resolve(identifier))
+        except ResolverError as error:
+            return Result(identifier, error)
+
+    async def _hold(self, conversation: Conversation[T]) -> T:
+        """Carry a conversation to its end."""
+        loop = asyncio.get_running_loop()
+        deadline = self._settings.retry.deadline(loop.time())
+        try:
+            say = next(conversation)
+            while True:
+                try:
+                    heard = await self._say(say, deadline)
+                except ResolverError as error:
+                    say = conversation.throw(error)
+                else:
+                    say = conversation.send(heard)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _say(self, say: Say, deadline: float) -> Heard:
+        if say.route is Route.QUERY:
+            message = self._message(say.draft)
+            transport = self._transport
+            parts = await transport.exchange_all(say.server, message, deadline)
+            return Heard(message, parts)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._say_identified(say, deadline)
+        except TimeoutError:
+            raise TimedOutError(f"{say.server} did not answer in time") from None
+
+    async def _say_identified(self, say: Say, deadline: float) -> Heard:
+        credential = self._conversations.credential
+        connection = await self._transport.connection(say.server, credential, deadline)
+        if connection.server not in self._without_login:
+            await self._log_in(connection)
+        if not connection.open:
+            connection = await self._transport.connection(
+                say.server, credential, deadline
+            )
+        message = self._message(say.draft)
+        return Heard(message, await connection.exchange(message))
+
+    async def _log_in(self, connection: StreamConnection) -> None:
+        """Log in, once a connection."""
+        async with connection.login_lock:
+            if connection.logged_in is not None:
+                return
+            credential = self._conversations.credential
+            assert credential is not None
+            salt = secrets.token_bytes(SALT_OCTETS)
+            steps = log_in(credential, secrets.randbits(REQUEST_ID_BITS), salt)
+            try:
+                draft = next(steps)
+                while True:
+                    message = self._message(draft)
+                    (response, *_) = await connection.exchange(message)
+                    draft = steps.send(Spoken(message, response))
+            except StopIteration as end:
+                connection.logged_in = bool(end.value)
+        if not connection.logged_in:
+            remember_no_login(self._without_login, connection.server)
+            await connection.close()  # CNRI's server would: it lost its place
+
+    def _message(self, draft: Draft) -> Message:
+        return draft.message(secrets.randbits(REQUEST_ID_BITS), self._settings.clock())

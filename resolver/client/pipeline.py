@@ -1,0 +1,175 @@
+"""Many writes on one connection, without a task or a future for each.
+
+For bulk registration: requests go out back to back, up to `WINDOW` without an answer,
+and the server makes them durable in groups. Answers are matched by request id and may
+come in any order. A connection that breaks leaves its unanswered requests in doubt:
+they are given back, to be sent again and then found to exist.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from typing import Self
+
+from registry.errors import MalformedError
+from resolver.errors import ResolverError, TimedOutError, UnreachableError
+from resolver.session.draft import REQUEST_ID_BITS, Draft
+from resolver.session.exchange import ServerAddress
+from resolver.session.login import Spoken, log_in
+from resolver.session.reading import text_of
+from resolver.session.signature import SALT_OCTETS, Credential
+from resolver.session.stream import Framer
+from resolver.wire.message import Message, decode_message
+
+WINDOW = 1024
+"""Requests without an answer; the server groups 256 in one transaction."""
+
+ANSWER_SECONDS = 30.0
+
+Answered = Callable[[int, int, str], None]
+"""Called with the number given to `send`, the response code and the server's text."""
+
+
+class Pipeline(asyncio.Protocol):
+    """A connection that writes as fast as the server takes it."""
+
+    def __init__(self, answered: Answered) -> None:
+        self._answered = answered
+        self._framer = Framer()
+        self._transport: asyncio.Transport | None = None
+        self._waiting: dict[int, int] = {}
+        self._next_id = secrets.randbits(REQUEST_ID_BITS - 8)
+        self._changed = asyncio.Event()
+        self._replies: asyncio.Queue[Message] = asyncio.Queue()
+        self._writable = True
+        self._lost: ResolverError | None = None
+
+    @classmethod
+    async def connect(
+        cls, server: ServerAddress, credential: Credential | None, answered: Answered
+    ) -> Self:
+        """Connect, and log in when there is a credential.
+
+        Raises:
+            UnreachableError: Nobody listens there.
+            AccessError: The server does not accept the credential.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                _, pipeline = await loop.create_connection(
+                    lambda: cls(answered), server.host, server.tcp_port
+                )
+                if credential is not None:
+                    await pipeline._log_in(credential)
+        except TimeoutError:
+            message = f"{server} did not answer in {ANSWER_SECONDS:.0f} s"
+            raise TimedOutError(message) from None
+        except OSError as error:
+            message = f"{server}: {error.strerror or error}"
+            raise UnreachableError(message) from error
+        return pipeline
+
+    @property
+    def unanswered(self) -> tuple[int, ...]:
+        """Numbers of the requests in doubt."""
+        return tuple(self._waiting.values())
+
+    async def send(self, draft: Draft, number: int) -> None:
+        """Send a request once the window has room.
+
+        Raises:
+            UnreachableError: The connection is lost, or no answer comes.
+        """
+        while len(self._waiting) >= WINDOW or not self._writable:
+            await self._change()
+        self._check()
+        self._next_id += 1
+        self._waiting[self._next_id] = number
+        message = draft.message(self._next_id, time.time())  # noqa: TID251
+        assert self._transport is not None
+        self._transport.write(message.encode())
+
+    async def finish(self) -> None:
+        """Wait for all answers.
+
+        Raises:
+            UnreachableError: The connection is lost, or no answer comes.
+        """
+        while self._waiting:
+            await self._change()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def _change(self) -> None:
+        self._check()
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._changed.wait()
+        except TimeoutError:
+            message = f"no answer to {len(self._waiting)} writes"
+            raise TimedOutError(message) from None
+        self._check()
+
+    def _check(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+
+    async def _log_in(self, credential: Credential) -> None:
+        salt = secrets.token_bytes(SALT_OCTETS)
+        steps = log_in(credential, secrets.randbits(REQUEST_ID_BITS) | 1, salt)
+        assert self._transport is not None
+        try:
+            draft = next(steps)
+            while True:
+                self._next_id += 1
+                message = draft.message(self._next_id, time.time())  # noqa: TID251
+                self._transport.write(message.encode())
+                draft = steps.send(Spoken(message, await self._replies.get()))
+        except StopIteration:
+            return
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Match the answers that are complete now."""
+        try:
+            for octets in self._framer.receive(data):
+                self._take(decode_message(octets))
+        except MalformedError as error:
+            self._lose(UnreachableError(f"an answer is malformed: {error}"))
+        self._changed.set()
+
+    def _take(self, message: Message) -> None:
+        number = self._waiting.pop(message.envelope.request_id, None)
+        if number is None:
+            self._replies.put_nowait(message)
+            return
+        code = message.header.response_code
+        self._answered(number, code, "" if code == 1 else text_of(message))
+
+    def pause_writing(self) -> None:
+        """Stop sending until the server has read."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """Go on sending."""
+        self._writable = True
+        self._changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave what is unanswered in doubt."""
+        reason = f": {exc}" if exc else ""
+        self._lose(UnreachableError(f"the connection was closed{reason}"))
+
+    def _lose(self, error: ResolverError) -> None:
+        self._lost = self._lost or error
+        self._changed.set()

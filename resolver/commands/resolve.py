@@ -1,0 +1,137 @@
+"""`idis resolve`: ask the recursive node, and show the way if wanted."""
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from registry.model.codes import ResponseCode
+from registry.model.value import Value
+from resolver.client import Client
+from resolver.client.answer import Answer
+from resolver.commands.console import fail, print_json, say, show, table
+from resolver.commands.running import server_address
+from resolver.errors import answer_error
+from resolver.session.walk import Hop
+
+_SHOWN = 100
+
+
+def run(
+    identifier: str,
+    *,
+    types: Sequence[str],
+    indexes: Sequence[int],
+    trace: bool,
+    as_json: bool,
+    server: str | None,
+) -> int:
+    """Resolve an identifier; 0 when it has values, 1 when it has not.
+
+    Raises:
+        AnswerError: The answer is no.
+        UnreachableError: Nobody answered.
+    """
+    with Client(server_address(server)) as client:
+        if trace:
+            answer = client.trace(identifier, types=types)
+        else:
+            answer = client.resolve(identifier, types=types, indexes=indexes)
+    if as_json:
+        print_json(as_dict(answer))
+    else:
+        show_answer(answer)
+    if answer.code == ResponseCode.SUCCESS:
+        return 0
+    fail(str(answer_error(answer.code, answer.message, identifier)))
+    return 1
+
+
+def show_answer(answer: Answer) -> None:
+    """Print values, and the tiers that were asked."""
+    if answer.hops:
+        show(hops_table(answer.hops))
+    if answer.values:
+        made = table(answer.identifier, "index", "type", "data", "ttl")
+        for value in answer.values:
+            data = escape(_readable(value))
+            made.add_row(str(value.index), escape(value.type), data, f"{value.ttl} s")
+        show(made)
+        kept = "" if answer.authoritative else ", from the recursive node's cache"
+        say(f"good for {answer.ttl_seconds} s{kept}")
+
+
+def hops_table(hops: Sequence[Hop]) -> Table:
+    """Make the table of a trace: who was asked, what, how long, from cache or not."""
+    made = table("tiers", "tier", "who", "asked about", "answer", "ms", "from")
+    for hop in hops:
+        made.add_row(
+            f"{hop.role} {hop.node}".strip(),
+            str(hop.server or "-"),
+            escape(hop.question),
+            _code(hop.code),
+            f"{hop.elapsed_seconds * 1000:.2f}",
+            "cache" if hop.from_cache else "node",
+        )
+    return made
+
+
+def as_dict(answer: Answer) -> dict[str, object]:
+    """Give an answer as JSON members."""
+    found: dict[str, object] = {
+        "identifier": answer.identifier,
+        "code": answer.code,
+        "authoritative": answer.authoritative,
+        "ttl_seconds": answer.ttl_seconds,
+        "values": [_value_dict(value) for value in answer.values],
+    }
+    if answer.message:
+        found["message"] = answer.message
+    if answer.hops:
+        found["trace"] = [_hop_dict(hop) for hop in answer.hops]
+    return found
+
+
+def _value_dict(value: Value) -> dict[str, object]:
+    return {
+        "index": value.index,
+        "type": value.type,
+        **_data_dict(value),
+        "ttl": value.ttl,
+        "timestamp": value.timestamp,
+    }
+
+
+def _data_dict(value: Value) -> dict[str, str]:
+    try:
+        return {"data": value.data.decode()}
+    except UnicodeDecodeError:
+        return {"hex": value.data.hex()}
+
+
+def _hop_dict(hop: Hop) -> dict[str, object]:
+    return {
+        "tier": hop.role,
+        "prefix": hop.node,
+        "server": str(hop.server) if hop.server else None,
+        "question": hop.question,
+        "code": hop.code,
+        "milliseconds": round(hop.elapsed_seconds * 1000, 3),
+        "from_cache": hop.from_cache,
+    }
+
+
+def _readable(value: Value) -> str:
+    text = _data_dict(value).get("data")
+    if text is None or not text.isprintable():
+        return f"{len(value.data)} octets: {value.data[: _SHOWN // 4].hex()}..."
+    return text
+
+
+def _code(code: int) -> str:
+    try:
+        name = ResponseCode(code).name
+    except ValueError:
+        name = "?"
+    colour = "green" if code == ResponseCode.SUCCESS else "yellow"
+    return f"[{colour}]{code} {name}[/]"

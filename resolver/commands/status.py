@@ -1,0 +1,90 @@
+"""`idis status`: what runs, and what it has registered and resolved."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from rich.markup import escape
+
+from resolver.commands.console import print_json, say, show, table
+from resolver.commands.running import required_network
+from resolver.errors import UnreachableError
+
+TIMEOUT_SECONDS = 5.0
+
+
+def run(*, as_json: bool) -> int:
+    """Show the running network; 0 when every node answers, else 1.
+
+    Raises:
+        UnreachableError: Nothing runs.
+    """
+    ready = required_network()
+    rows = [{**node, **_state(node["http"])} for node in ready["nodes"]]
+    if as_json:
+        print_json({"pid": ready["pid"], "data": ready["data"], "nodes": rows})
+    else:
+        _show(rows)
+        say(f"process {ready['pid']}, data in {ready['data']}")
+    return 0 if all(row["ready"] for row in rows) else 1
+
+
+def _state(http: str) -> dict[str, Any]:
+    try:
+        report = fetch(f"{http}/api/v1/statistics")
+        ready = fetch(f"{http}/readyz", refused_too=True)
+    except UnreachableError:
+        return {"ready": False}
+    return {
+        "ready": ready.get("ready", False),
+        "own": {
+            name: report[name]
+            for name in ("identifiers", "registrations", "resolutions")
+        },
+        "total": report["total"],
+    }
+
+
+def fetch(url: str, *, refused_too: bool = False) -> dict[str, Any]:
+    """Get a JSON object from a node of this machine.
+
+    Raises:
+        UnreachableError: Nobody answers, or not with JSON.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            text = answer.read()
+    except urllib.error.HTTPError as error:
+        if not refused_too:
+            message = f"{url}: HTTP {error.code}"
+            raise UnreachableError(message) from error
+        text = error.read()
+    except OSError as error:
+        message = f"{url}: {error}"
+        raise UnreachableError(message) from error
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    made = table(
+        "nodes, with what they and those below them did",
+        "node",
+        "role",
+        "handle",
+        "state",
+        "identifiers",
+        "registrations",
+        "resolutions",
+    )
+    for row in rows:
+        host, port = row["handle"]
+        total = row.get("total", {})
+        state = "[green]ready[/]" if row["ready"] else "[red]down[/]"
+        counts = (
+            f"{total.get(name, 0):,}"
+            for name in ("identifiers", "registrations", "resolutions")
+        )
+        made.add_row(escape(row["name"]), row["role"], f"{host}:{port}", state, *counts)
+    show(made)

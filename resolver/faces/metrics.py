@@ -1,0 +1,138 @@
+"""What a node counts, as Prometheus text (exposition format 0.0.4).
+
+Names start with `idis_` and end with their unit. Labels are node, role, transport,
+operation and code, all of them closed sets: an identifier is never one. Nothing is
+kept here; a scrape reads the node's own counters.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from resolver.faces.exchange import Response
+from resolver.wire.codes import OpCode
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from resolver.node import Node
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_COMMON = ("node", "role")
+_OPERATIONS = {int(code): code.name.lower() for code in OpCode}
+
+_Plain = tuple[str, str, float]
+
+
+def metrics_response(node: "Node") -> Response:
+    """Answer a scrape of one node."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(NodeCollector(node))
+    return Response(200, generate_latest(registry), CONTENT_TYPE)
+
+
+class NodeCollector(Collector):
+    """Reads the counters of one node."""
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+        self._labels = (node.settings.name, node.settings.role)
+
+    def collect(self) -> "Iterator[Metric]":
+        """Give every metric with its value now."""
+        yield self._requests()
+        yield self._answers()
+        for name, text, value in self._counters():
+            counter = CounterMetricFamily(name, text, labels=_COMMON)
+            counter.add_metric(self._labels, value)
+            yield counter
+        for name, text, value in self._gauges():
+            gauge = GaugeMetricFamily(name, text, labels=_COMMON)
+            gauge.add_metric(self._labels, value)
+            yield gauge
+
+    def _requests(self) -> "Metric":
+        labels = (*_COMMON, "transport", "operation")
+        text = "Requests received, by transport and operation."
+        metric = CounterMetricFamily("idis_requests", text, labels=labels)
+        for (transport, opcode), count in list(self._node.telemetry.requests.items()):
+            operation = _OPERATIONS[opcode] if opcode else "unknown"
+            metric.add_metric((*self._labels, transport, operation), count)
+        return metric
+
+    def _answers(self) -> "Metric":
+        text = "Answers given, by response code."
+        metric = CounterMetricFamily("idis_answers", text, labels=(*_COMMON, "code"))
+        for code, count in list(self._node.telemetry.answers.items()):
+            metric.add_metric((*self._labels, str(int(code))), count)
+        return metric
+
+    def _counters(self) -> Iterable[_Plain]:
+        counted = self._node.telemetry
+        return (
+            ("idis_malformed", "Messages that were none.", counted.malformed),
+            ("idis_shed", "Requests turned away as too many.", counted.shed),
+            (
+                "idis_connections_refused",
+                "Connections turned away as too many.",
+                counted.connections_refused,
+            ),
+            (
+                "idis_connections_aborted",
+                "Connections cut: slow, stalled or oversized.",
+                counted.connections_aborted,
+            ),
+            ("idis_duplicates", "Writes sent again, done once.", counted.duplicates),
+            ("idis_cache_hits", "Answers from the cache.", counted.cache_hits),
+            ("idis_cache_misses", "Answers not in the cache.", counted.cache_misses),
+            (
+                "idis_upstream_requests",
+                "Requests sent to other nodes.",
+                counted.upstream_requests,
+            ),
+            (
+                "idis_upstream_failures",
+                "Requests to other nodes without an answer.",
+                counted.upstream_failures,
+            ),
+            *self._kept_counters(),
+        )
+
+    def _kept_counters(self) -> Iterator[_Plain]:
+        node = self._node
+        if node.statistics is not None:
+            report = node.statistics.own()
+            text = "Identifiers resolved with the node's own authority."
+            yield "idis_resolutions", text, report.resolutions
+            text = "Identifiers registered ever."
+            yield "idis_registrations", text, report.registrations
+        if node.registry is not None:
+            text = "Changes turned away because the write queue was full."
+            yield "idis_registry_refused", text, node.registry.refused
+            text = "Write transactions committed."
+            yield "idis_registry_groups", text, node.registry.groups
+        if node.cache is not None:
+            text = "Cached answers that gave way before their time."
+            yield "idis_cache_evictions", text, node.cache.evicted
+        if node.responder is not None:
+            text = "Challenges given up for newer ones."
+            yield "idis_challenges_evicted", text, node.responder.challenges.evicted
+
+    def _gauges(self) -> Iterator[_Plain]:
+        node = self._node
+        text = "Client connections open, TCP and HTTP."
+        yield "idis_connections_open", text, node.telemetry.connections_open
+        if node.statistics is not None:
+            text = "Identifiers registered now."
+            yield "idis_identifiers", text, node.statistics.own().identifiers
+        if node.registry is not None:
+            text = "1 while the registry takes writes."
+            yield "idis_registry_writable", text, float(node.registry.stopped is None)
+        if node.cache is not None:
+            yield "idis_cache_entries", "Answers in the cache.", len(node.cache)
+        if node.responder is not None:
+            text = "Challenges waiting for their answer."
+            yield "idis_challenges_pending", text, len(node.responder.challenges)
