@@ -291,7 +291,8 @@ def _add(
         evaluation.authorise_by_record(change, record, needed)
         raise _index_conflict(conflicts[0])
     replaced = [held[index] for index in conflicts]
-    needed |= _bits(replaced, AdminBit.MODIFY_VALUE, AdminBit.MODIFY_ADMIN)
+    if replaced:
+        needed |= _bits(replaced, AdminBit.MODIFY_VALUE, AdminBit.MODIFY_ADMIN)
     evaluation.authorise_by_record(change, record, needed)
     _check_all_writable(change, replaced)
     held.update((value.index, value) for value in evaluation.stamp(change.values))

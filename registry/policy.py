@@ -162,13 +162,13 @@ class _GroupSearch:
         if name is None or (name, group.index) in seen:
             return ()
         seen.add((name, group.index))
+        if self._steps > MAX_GROUP_STEPS:
+            message = f"administrator groups have more than {MAX_GROUP_STEPS} members"
+            raise GroupError(message)
         if (name, group.index) not in self._known:
             self._known[name, group.index] = self._fetch(name, group.index)
         members = self._known[name, group.index]
         self._steps += len(members)
-        if self._steps > MAX_GROUP_STEPS:
-            message = f"administrator groups have more than {MAX_GROUP_STEPS} members"
-            raise GroupError(message)
         return members
 
     def _fetch(self, name: bytes, index: int) -> tuple[Reference, ...]:

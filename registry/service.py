@@ -37,8 +37,11 @@ MAX_PENDING = 16_384
 Follower = Callable[[Iterable[bytes]], None]
 """Told the names of a group after it is durable and before it is acknowledged."""
 
-_Waiting = tuple[Change, "asyncio.Future[Receipt]"]
-_Done = list[tuple[Receipt, "asyncio.Future[Receipt]"]]
+Done = Callable[[Receipt | None, Exception | None], None]
+"""Told a receipt once it is durable, or why there is none."""
+
+_Waiting = tuple[Change, Done]
+_Evaluated = list[tuple[Receipt, Done]]
 
 
 class Registry:
@@ -101,21 +104,30 @@ class Registry:
             BusyError: `MAX_PENDING` changes wait already.
             ReadOnlyError: Writing has stopped.
         """
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self.enqueue_calling(change, lambda *outcome: _settle(future, *outcome))
+        return future
+
+    def enqueue_calling(self, change: Change, done: Done) -> None:
+        """Queue a change and call `done` with its receipt, or with its error.
+
+        Raises:
+            BusyError: `MAX_PENDING` changes wait already.
+            ReadOnlyError: Writing has stopped.
+        """
         if self.stopped is not None:
             raise _stopped(self.stopped)
         if len(self._pending) >= MAX_PENDING:
             self.refused += 1
             message = f"{MAX_PENDING} changes wait already, try again"
             raise BusyError(message)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Receipt] = loop.create_future()
-        self._pending.append((change, future))
+        self._pending.append((change, done))
         if self._writing is None:
             # At the end of this turn of the loop, so that whatever else arrived
             # in the same read shares the transaction.
+            loop = asyncio.get_running_loop()
             self._writing = loop.create_future()
             loop.call_soon(self._start)
-        return future
 
     async def drain(self) -> None:
         """Wait until nothing is queued or on its way."""
@@ -128,7 +140,7 @@ class Registry:
         ]
         try:
             batch, done = self._evaluate(group)
-        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+        except Exception as error:  # noqa: BLE001 (told to who asked)
             # The snapshot itself cannot be read.
             _fail_all(group, error)
             self._next()
@@ -138,18 +150,18 @@ class Registry:
         else:
             self._next()
 
-    def _evaluate(self, group: list[_Waiting]) -> tuple[Batch, _Done]:
-        done = []
+    def _evaluate(self, group: list[_Waiting]) -> tuple[Batch, _Evaluated]:
+        evaluated = []
         with self._store.snapshot() as snapshot:
             evaluation = Evaluation(snapshot, self._clock())
-            for change, future in group:
+            for change, done in group:
                 try:
-                    done.append((evaluation.apply(change), future))
-                except Exception as error:  # noqa: BLE001 (raised where it is awaited)
-                    _fail(future, error)
-        return evaluation.batch, done
+                    evaluated.append((evaluation.apply(change), done))
+                except Exception as error:  # noqa: BLE001 (told to who asked)
+                    done(None, error)
+        return evaluation.batch, evaluated
 
-    def _write(self, batch: Batch, done: _Done) -> None:
+    def _write(self, batch: Batch, done: _Evaluated) -> None:
         loop = asyncio.get_running_loop()
         try:
             written = loop.run_in_executor(self._executor, self._store.write, batch)
@@ -158,25 +170,27 @@ class Registry:
             return
         written.add_done_callback(lambda task: self._written(task, batch, done))
 
-    def _written(self, task: "asyncio.Future[None]", batch: Batch, done: _Done) -> None:
+    def _written(
+        self, task: "asyncio.Future[None]", batch: Batch, done: _Evaluated
+    ) -> None:
         try:
             task.result()
         except MapFullError:
             self._grow(batch, done)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (raised where it is awaited)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (told to who asked)
             self._refuse(done, error)
         else:
             self._acknowledge(batch, done)
 
-    def _grow(self, batch: Batch, done: _Done) -> None:
+    def _grow(self, batch: Batch, done: _Evaluated) -> None:
         try:
             self._store.grow()
-        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
+        except Exception as error:  # noqa: BLE001 (told to who asked)
             self._refuse(done, error)
         else:
             self._write(batch, done)
 
-    def _acknowledge(self, batch: Batch, done: _Done) -> None:
+    def _acknowledge(self, batch: Batch, done: _Evaluated) -> None:
         self.groups += 1
         for follower in self._followers:
             try:
@@ -185,12 +199,11 @@ class Registry:
                 # The group is durable whatever a follower makes of it.
                 context = {"message": f"follower {follower!r}", "exception": error}
                 asyncio.get_running_loop().call_exception_handler(context)
-        for receipt, future in done:
-            if not future.done():
-                future.set_result(receipt)
+        for receipt, tell in done:
+            tell(receipt, None)
         self._next()
 
-    def _refuse(self, done: _Done, error: BaseException) -> None:
+    def _refuse(self, done: _Evaluated, error: BaseException) -> None:
         if not isinstance(error, RegistryError):
             error = StoreError(f"the registry cannot write: {error!r}")
         if isinstance(error, StoreError) and not isinstance(error, DiskFullError):
@@ -214,13 +227,20 @@ def _stopped(reason: StoreError) -> ReadOnlyError:
     return ReadOnlyError(f"writing has stopped until restart: {reason}")
 
 
-def _fail_all(
-    waiting: Iterable[tuple[object, "asyncio.Future[Receipt]"]], error: BaseException
+def _fail_all(waiting: Iterable[tuple[object, Done]], error: Exception) -> None:
+    for _, done in waiting:
+        done(None, error)
+
+
+def _settle(
+    future: "asyncio.Future[Receipt]",
+    receipt: Receipt | None,
+    error: Exception | None,
 ) -> None:
-    for _, future in waiting:
-        _fail(future, error)
-
-
-def _fail(future: "asyncio.Future[Receipt]", error: BaseException) -> None:
-    if not future.done():
+    if future.done():
+        return  # whoever waited has gone; the change stands all the same
+    if receipt is not None:
+        future.set_result(receipt)
+    else:
+        assert error is not None
         future.set_exception(error)

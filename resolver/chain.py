@@ -5,6 +5,7 @@ a `Query` and gives one of
 
 - a `Reply`: the question is answered, handlers below are not asked;
 - an awaitable of a `Reply`: the answer needs waiting, the face goes on meanwhile;
+- a `Deferred` of a `Reply` or an error: the same, without a task;
 - `None`: not mine, ask the next.
 
 or raises an error that carries a response code, which becomes the answer. Every
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from registry.model.codes import ResponseCode
 from registry.model.identifier import CaseRule, canonical
 from registry.model.identity import Identity
+from resolver.deferred import Deferred
 from resolver.wire.codes import OpFlag
 from resolver.wire.message import Message
 from resolver.wire.request import Request
@@ -92,7 +94,7 @@ class Query:
 
     def flag(self, flag: OpFlag) -> bool:
         """Tell whether the request sets a flag."""
-        return bool(self.message.header.flags & flag)
+        return bool(self.message.header.flags & int(flag))
 
 
 class Reply(NamedTuple):
@@ -113,7 +115,10 @@ class Reply(NamedTuple):
     """Bodies of further messages of a continuous answer."""
 
 
-Answer = Reply | Awaitable[Reply] | None
+Later = Deferred[Reply | Exception]
+"""A reply or an error that comes later."""
+
+Answer = Reply | Later | Awaitable[Reply] | None
 Handler = Callable[[Query], Answer]
 
 SUCCESS = Reply(ResponseCode.SUCCESS)
@@ -132,7 +137,7 @@ class Chain:
     def __init__(self, handlers: tuple[Handler, ...]) -> None:
         self._handlers = handlers
 
-    def __call__(self, query: Query) -> Reply | Awaitable[Reply]:
+    def __call__(self, query: Query) -> Reply | Later | Awaitable[Reply]:
         """Ask each handler in turn; the first answer counts."""
         for handler in self._handlers:
             answer = handler(query)

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from registry.errors import ChallengeNeededError, MalformedError, RegistryError
 from registry.model.codes import ResponseCode
 from resolver.chain import Chain, Origin, Query, Reply, failure
+from resolver.deferred import Deferred
 from resolver.errors import ResolverError
 from resolver.session.challenge import (
     CHALLENGE_LIFE_SECONDS,
@@ -77,7 +78,7 @@ class Responder:
 
     def respond(
         self, octets: bytes, origin: Origin, peer: Hashable, now: float
-    ) -> Octets | Awaitable[Octets]:
+    ) -> Octets | Deferred[Octets] | Awaitable[Octets]:
         """Answer one whole message; no octets at all mean silence."""
         try:
             message = decode_message(octets)
@@ -93,9 +94,11 @@ class Responder:
         reply = self._answer(message, origin, peer, now)
         if isinstance(reply, Reply):
             return self._encode(message, reply, now)
+        if isinstance(reply, Deferred):
+            return reply.map(lambda reply: self._encode(message, reply, now))
         return self._encode_later(message, reply, now)
 
-    def ask(self, query: Query) -> Reply | Awaitable[Reply]:
+    def ask(self, query: Query) -> Reply | Deferred[Reply] | Awaitable[Reply]:
         """Run the chain; errors become replies."""
         try:
             reply = self.chain(query)
@@ -103,11 +106,13 @@ class Responder:
             return self._failed(query, error)
         if isinstance(reply, Reply):
             return reply
+        if isinstance(reply, Deferred):
+            return reply.map(lambda reply: self._checked(query, reply))
         return self._ask_later(query, reply)
 
     def _answer(
         self, message: Message, origin: Origin, peer: Hashable, now: float
-    ) -> Reply | Awaitable[Reply]:
+    ) -> Reply | Deferred[Reply] | Awaitable[Reply]:
         header = message.header
         self._telemetry.requests[origin.transport, header.opcode] += 1
         refusal = _guard(message)
@@ -125,6 +130,9 @@ class Responder:
             return await reply
         except Exception as error:  # noqa: BLE001 (a request must get an answer)
             return self._failed(query, error)
+
+    def _checked(self, query: Query, reply: Reply | Exception) -> Reply:
+        return reply if isinstance(reply, Reply) else self._failed(query, reply)
 
     def _failed(self, query: Query, error: Exception) -> Reply:
         if isinstance(error, ChallengeNeededError):

@@ -34,7 +34,7 @@ class NodeSettings:
     handle_port: int = 0
     http_port: int = 0
     https_port: int = 0
-    negative_ttl_seconds: int = 30
+    negative_ttl_seconds: int = 2
     """How long a recursive node remembers that something is not there. The real
     system's rule is not published (idis notes §3), so it is short and yours."""
 

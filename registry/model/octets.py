@@ -72,6 +72,14 @@ class Cursor:
         value: int = _U32.unpack_from(self._octets, start)[0]
         return value
 
+    def unpack(self, layout: struct.Struct, what: str) -> tuple[int, ...]:
+        """Read several integers at once."""
+        start = self.position
+        if start + layout.size > self._end:
+            raise self._short(layout.size, what)
+        self.position = start + layout.size
+        return layout.unpack_from(self._octets, start)
+
     def blob(self, what: str = "byte array") -> bytes:
         """Read a length and that many octets."""
         start = self.position + 4

@@ -29,6 +29,7 @@ MAX_VALUES = 2048
 SMALLEST_VALUE_OCTETS = 26
 DEFAULT_TTL_SECONDS = 86_400
 
+_HEAD = struct.Struct("!IIBIB")
 _FIXED = struct.Struct("!IIBIBI")
 _U32 = struct.Struct("!I")
 
@@ -117,19 +118,19 @@ def decode_value(cursor: Cursor) -> Value:
     Raises:
         MalformedError: It does not fit, or its type or a reference is not UTF-8.
     """
-    index = cursor.u32("value index")
-    timestamp = cursor.u32("value timestamp")
-    ttl_type = cursor.u8("value ttl type")
-    ttl = cursor.u32("value ttl")
-    permissions = cursor.u8("value permissions")
+    index, timestamp, ttl_type, ttl, permissions = cursor.unpack(_HEAD, "value")
     kind = cursor.text("value type")
     data = cursor.blob("value data")
     count = cursor.count(8, "value references")
-    references = tuple(
+    references = _read_references(cursor, count) if count else ()
+    return Value(index, kind, data, ttl, ttl_type, timestamp, permissions, references)
+
+
+def _read_references(cursor: Cursor, count: int) -> tuple[Reference, ...]:
+    return tuple(
         Reference(cursor.text("reference"), cursor.u32("reference index"))
         for _ in range(count)
     )
-    return Value(index, kind, data, ttl, ttl_type, timestamp, permissions, references)
 
 
 def encode_values(values: Iterable[Value]) -> bytes:

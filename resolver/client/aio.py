@@ -235,16 +235,21 @@ class AsyncClient:
             raise TimedOutError(f"{say.server} did not answer in time") from None
 
     async def _say_identified(self, say: Say, deadline: float) -> Heard:
-        credential = self._conversations.credential
-        connection = await self._transport.connection(say.server, credential, deadline)
-        if connection.server not in self._without_login:
-            await self._log_in(connection)
-        if not connection.open:
-            connection = await self._transport.connection(
-                say.server, credential, deadline
-            )
         message = self._message(say.draft)
-        return Heard(message, await connection.exchange(message))
+        if say.server not in self._without_login:
+            credential = self._conversations.credential
+            transport = self._transport
+            connection = await transport.connection(say.server, credential, deadline)
+            await self._log_in(connection)
+            if connection.logged_in:
+                return Heard(message, await connection.exchange(message))
+        # Servers without logins close after each answer, as CNRI's does, and nothing
+        # here may be asked twice: so each message gets a connection of its own.
+        connection = await self._transport.streams.dial(say.server)
+        try:
+            return Heard(message, await connection.exchange(message))
+        finally:
+            await connection.close()
 
     async def _log_in(self, connection: StreamConnection) -> None:
         """Log in, once a connection."""

@@ -4,6 +4,7 @@ Threads may share one; nothing here or below imports asyncio, so that greenlets 
 too, where sockets are patched.
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +24,8 @@ from resolver.client.conversation import (
     remember_no_login,
 )
 from resolver.client.settings import ClientSettings, check_concurrency
-from resolver.client.sockets import BlockingConnection, SocketTransport, Window
+from resolver.client.sockets import BlockingConnection, SocketTransport
+from resolver.client.window import Window
 from resolver.errors import ResolverError
 from resolver.session.draft import REQUEST_ID_BITS, Draft
 from resolver.session.exchange import ServerAddress
@@ -243,7 +245,9 @@ class Client:
             with self._transport.connection(say.server, credential, deadline) as one:
                 if self._logged_in(one, deadline):
                     return Heard(message, one.exchange(message, deadline))
-        with self._transport.connection(say.server, credential, deadline) as one:
+        # Servers without logins close after each answer, as CNRI's does, and nothing
+        # here may be asked twice: so each message gets a connection of its own.
+        with contextlib.closing(BlockingConnection(say.server, deadline)) as one:
             return Heard(message, one.exchange(message, deadline))
 
     def _logged_in(self, connection: BlockingConnection, deadline: float) -> bool:

@@ -42,17 +42,8 @@ from resolver.session.exchange import ServerAddress
 from resolver.session.login import Spoken, answer_challenge, is_challenge
 from resolver.session.reading import read_body, successful
 from resolver.session.signature import SALT_OCTETS, Credential
-from resolver.session.walk import (
-    Ask,
-    Hop,
-    Outcome,
-    Question,
-    Sites,
-    Walk,
-    admin_address,
-    server_of,
-    sites_in,
-)
+from resolver.session.sites import Sites, admin_address, server_of, sites_in
+from resolver.session.walk import Ask, Hop, Outcome, Question, Walk
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.message import Message
 from resolver.wire.response import Handles, SiteInfo, Values

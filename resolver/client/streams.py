@@ -196,6 +196,20 @@ class StreamPool:
         except TimeoutError:
             raise TimedOutError(f"{server}: no connection in time") from None
 
+    async def dial(self, server: ServerAddress) -> StreamConnection:
+        """Open a connection that is not kept; who dials closes it. No deadline here.
+
+        Raises:
+            UnreachableError: Nobody listens.
+        """
+        host, port = server.host, server.tcp_port
+        try:
+            reader, writer = await asyncio.open_connection(host, port)
+        except OSError as error:
+            raise UnreachableError(f"{server} over TCP: {error}") from None
+        self.opened += 1
+        return StreamConnection(server, reader, writer)
+
     async def close(self) -> None:
         """Close all connections."""
         for connections in self._connections.values():
@@ -247,14 +261,8 @@ class StreamPool:
 
     async def _open(self, key: _Key) -> StreamConnection:
         await self._make_room()
-        server = key.server
-        try:
-            reader, writer = await asyncio.open_connection(server.host, server.tcp_port)
-        except OSError as error:
-            raise UnreachableError(f"{server} over TCP: {error}") from None
-        connection = StreamConnection(server, reader, writer)
+        connection = await self.dial(key.server)
         self._connections.setdefault(key, []).append(connection)
-        self.opened += 1
         return connection
 
     async def _make_room(self) -> None:

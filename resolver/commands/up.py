@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Awaitable
@@ -93,6 +94,7 @@ async def _serve(settings: NetworkSettings, options: UpOptions) -> None:
     started = loop.time()
     await network.start()
     left: list[Path] = []
+    _tune_collector()
     try:
         ready = describe(network)
         left = _announce(ready, options)
@@ -105,6 +107,16 @@ async def _serve(settings: NetworkSettings, options: UpOptions) -> None:
         for file in left:
             file.unlink(missing_ok=True)
         await network.close()
+
+
+def _tune_collector() -> None:
+    """Keep the garbage collector from walking what lives as long as the network.
+
+    Measured: with the default thresholds it took a third of a bulk registration.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _announce(ready: dict[str, object], options: UpOptions) -> list[Path]:

@@ -209,9 +209,7 @@ def error_response(error: HttpError) -> Response:
     return json_response(document, error.status, error.headers)
 
 
-def _script(
-    callback: str, document: Any, status: int, headers: Headers
-) -> Response:
+def _script(callback: str, document: Any, status: int, headers: Headers) -> Response:
     if not _CALLBACK.fullmatch(callback):
         message = "parameter callback: the name of a function expected"
         raise HttpError(HTTPStatus.BAD_REQUEST, message)

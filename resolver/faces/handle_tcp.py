@@ -13,9 +13,11 @@ incomplete request and the time it may stay incomplete, and connections in all.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from registry.errors import MalformedError
 from resolver.chain import Origin
+from resolver.deferred import Deferred
 from resolver.responder import Octets, Responder
 from resolver.session.stream import Framer
 from resolver.telemetry import Telemetry
@@ -68,6 +70,7 @@ class Connection(asyncio.Protocol):
         "_face",
         "_framer",
         "_kept",
+        "_open",
         "_origin",
         "_paused",
         "_peer",
@@ -84,21 +87,22 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._kept = 0
+        self._open = 0
         self._paused = False
         self.waiting: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or refuse it when there are too many."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         if len(self._face.connections) >= MAX_CONNECTIONS:
             self._face.telemetry.connections_refused += 1
-            transport.abort()
+            self._transport.abort()
             return
         self._face.connections.add(self)
         self._face.telemetry.connections_open += 1
         self._peer = transport.get_extra_info("peername")
-        transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
+        self._transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything about the client."""
@@ -129,24 +133,34 @@ class Connection(asyncio.Protocol):
             answer = respond(octets, self._origin, self._peer, now)
             if isinstance(answer, tuple):
                 ready += answer
+            elif isinstance(answer, Deferred):
+                self._open += 1
+                answer.then(self._answered)
             else:
                 self._wait(answer)
         if ready:
             self._write(b"".join(ready))
-
-    def _wait(self, answer: Awaitable[Octets]) -> None:
-        task = asyncio.ensure_future(self._write_later(answer))
-        self.waiting.add(task)
-        task.add_done_callback(self._done)
-        if len(self.waiting) >= MAX_WAITING:
+        if self._open >= MAX_WAITING:
             self._control_reading()
 
-    async def _write_later(self, answer: Awaitable[Octets]) -> None:
-        self._write(b"".join(await answer))
+    def _wait(self, answer: Awaitable[Octets]) -> None:
+        self._open += 1
+        task = asyncio.ensure_future(self._answer_later(answer))
+        self.waiting.add(task)
+        task.add_done_callback(self.waiting.discard)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self.waiting.discard(task)
-        if len(self.waiting) == MAX_WAITING // 2:
+    async def _answer_later(self, answer: Awaitable[Octets]) -> None:
+        try:
+            octets = await answer
+        except BaseException:
+            self._answered(())
+            raise
+        self._answered(octets)
+
+    def _answered(self, octets: Octets) -> None:
+        self._open -= 1
+        self._write(b"".join(octets))
+        if self._open == MAX_WAITING // 2:
             self._control_reading()
 
     def _write(self, octets: bytes) -> None:
@@ -168,7 +182,7 @@ class Connection(asyncio.Protocol):
     def _control_reading(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        busy = self._paused or len(self.waiting) >= MAX_WAITING
+        busy = self._paused or self._open >= MAX_WAITING
         if busy and self._transport.is_reading():
             self._transport.pause_reading()
         elif not busy and not self._transport.is_reading():

@@ -114,7 +114,7 @@ class Identification:
         if value.type.upper() != SECRET_KEY_TYPE:
             message = f"{identity}: {SECRET_KEY_TYPE} expected, it is {value.type}"
             raise CredentialError(message)
-        # Not in a thread: it takes 3 microseconds, going to a thread and back 90.
+        # Not in a thread: it takes 1 microsecond, going to a thread and back 80.
         verify_secret(value.data, secret)
         return identity
 
@@ -147,8 +147,7 @@ class Identification:
         if value.type.upper() != PUBLIC_KEY_TYPE:
             message = f"{identity}: {PUBLIC_KEY_TYPE} expected, it is {value.type}"
             raise CredentialError(message)
-        # In a thread: reading certificate and key takes a quarter of a millisecond.
-        await asyncio.to_thread(check_same_key, certificate, value.data)
+        check_same_key(certificate, value.data)  # 15 microseconds: not in a thread
         return identity
 
     def _is_here(self, identity: Identity) -> bool:

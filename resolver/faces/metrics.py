@@ -5,7 +5,7 @@ operation and code, all of them closed sets: an identifier is never one. Nothing
 kept here; a scrape reads the node's own counters.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,9 +19,23 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from resolver.node import Node
+    from resolver.statistics import Report
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _COMMON = ("node", "role")
+_TELEMETRY = {
+    "malformed": "Messages that were none.",
+    "shed": "Requests turned away as too many.",
+    "connections_refused": "Connections turned away as too many.",
+    "connections_aborted": "Connections cut: slow, stalled or oversized.",
+    "duplicates": "Writes sent again and done once.",
+    "cache_hits": "Answers given from the cache.",
+    "cache_misses": "Questions not in the cache.",
+    "upstream_requests": "Requests sent to other nodes.",
+    "upstream_failures": "Requests to other nodes without an answer.",
+}
+"""Counters of `resolver.telemetry` and what they count."""
+
 _OPERATIONS = {int(code): code.name.lower() for code in OpCode}
 
 _Plain = tuple[str, str, float]
@@ -43,13 +57,15 @@ class NodeCollector(Collector):
 
     def collect(self) -> "Iterator[Metric]":
         """Give every metric with its value now."""
+        statistics = self._node.statistics
+        report = statistics.report() if statistics else None
         yield self._requests()
         yield self._answers()
-        for name, text, value in self._counters():
+        for name, text, value in (*self._counted(), *self._kept(report)):
             counter = CounterMetricFamily(name, text, labels=_COMMON)
             counter.add_metric(self._labels, value)
             yield counter
-        for name, text, value in self._gauges():
+        for name, text, value in self._gauges(report):
             gauge = GaugeMetricFamily(name, text, labels=_COMMON)
             gauge.add_metric(self._labels, value)
             yield gauge
@@ -70,41 +86,14 @@ class NodeCollector(Collector):
             metric.add_metric((*self._labels, str(int(code))), count)
         return metric
 
-    def _counters(self) -> Iterable[_Plain]:
+    def _counted(self) -> Iterator[_Plain]:
         counted = self._node.telemetry
-        return (
-            ("idis_malformed", "Messages that were none.", counted.malformed),
-            ("idis_shed", "Requests turned away as too many.", counted.shed),
-            (
-                "idis_connections_refused",
-                "Connections turned away as too many.",
-                counted.connections_refused,
-            ),
-            (
-                "idis_connections_aborted",
-                "Connections cut: slow, stalled or oversized.",
-                counted.connections_aborted,
-            ),
-            ("idis_duplicates", "Writes sent again, done once.", counted.duplicates),
-            ("idis_cache_hits", "Answers from the cache.", counted.cache_hits),
-            ("idis_cache_misses", "Answers not in the cache.", counted.cache_misses),
-            (
-                "idis_upstream_requests",
-                "Requests sent to other nodes.",
-                counted.upstream_requests,
-            ),
-            (
-                "idis_upstream_failures",
-                "Requests to other nodes without an answer.",
-                counted.upstream_failures,
-            ),
-            *self._kept_counters(),
-        )
+        for name, text in _TELEMETRY.items():
+            yield f"idis_{name}", text, getattr(counted, name)
 
-    def _kept_counters(self) -> Iterator[_Plain]:
+    def _kept(self, report: "Report | None") -> Iterator[_Plain]:
         node = self._node
-        if node.statistics is not None:
-            report = node.statistics.own()
+        if report is not None:
             text = "Identifiers resolved with the node's own authority."
             yield "idis_resolutions", text, report.resolutions
             text = "Identifiers registered ever."
@@ -121,13 +110,12 @@ class NodeCollector(Collector):
             text = "Challenges given up for newer ones."
             yield "idis_challenges_evicted", text, node.responder.challenges.evicted
 
-    def _gauges(self) -> Iterator[_Plain]:
+    def _gauges(self, report: "Report | None") -> Iterator[_Plain]:
         node = self._node
         text = "Client connections open, TCP and HTTP."
         yield "idis_connections_open", text, node.telemetry.connections_open
-        if node.statistics is not None:
-            text = "Identifiers registered now."
-            yield "idis_identifiers", text, node.statistics.own().identifiers
+        if report is not None:
+            yield "idis_identifiers", "Identifiers registered now.", report.identifiers
         if node.registry is not None:
             text = "1 while the registry takes writes."
             yield "idis_registry_writable", text, float(node.registry.stopped is None)

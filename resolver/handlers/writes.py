@@ -5,27 +5,30 @@ a record that exists already (101) come before the challenge (402), everything e
 comes after it, where the change is made.
 """
 
+import asyncio
 import secrets
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from registry.change import (
     Change,
+    Receipt,
     check_absent,
     check_homed,
     check_prefix,
-    check_values,
 )
 from registry.errors import (
     ChallengeNeededError,
     GroupElsewhereError,
     PermissionsError,
+    RegistryError,
 )
 from registry.journal import Operation
 from registry.model.identifier import CaseRule, canonical, home_of, prefix_handle
 from registry.model.value import Value
-from resolver.chain import SUCCESS, Answer, Query, Reply
+from resolver.chain import SUCCESS, Answer, Later, Query, Reply
+from resolver.deferred import Deferred
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.request import OnHandle, RemoveValues, WithValues
 from resolver.wire.response import Named
@@ -76,6 +79,7 @@ class Writes:
         self._access = access
         self._rule = rule
         self._elsewhere = elsewhere
+        self._fetching: set[asyncio.Task[Receipt]] = set()
 
     def __call__(self, query: Query) -> Answer:
         """Take write operations only."""
@@ -85,8 +89,9 @@ class Writes:
         if operation >= Operation.HOME:
             return self._home(query, operation)
         change = self._change(query, operation)
-        self._check_before_challenge(change)
-        self._check_identity(query, change)
+        if not change.trusted and query.identity is None:
+            self._check_before_challenge(change)
+            _ask_identity(query)
         return self._make(query, change)
 
     def _change(self, query: Query, operation: Operation) -> Change:
@@ -116,42 +121,51 @@ class Writes:
             return  # allowed even where the prefix is not homed any more
         with self._registry.store.snapshot() as snapshot:
             check_homed(snapshot.home(home_of(change.name)))
-            if change.operation is not Operation.CREATE:
+            if change.operation is Operation.CREATE and not change.overwrite:
+                check_absent(change.name, snapshot.get(change.name), overwrite=False)
+
+    def _make(self, query: Query, change: Change) -> Later:
+        later: Later = Deferred()
+
+        def done(receipt: Receipt | None, error: Exception | None) -> None:
+            if receipt is not None:
+                later.set_result(_made(query, receipt))
+            elif isinstance(error, GroupElsewhereError):
+                self._fetch_and_retry(query, change, later)
+            else:
+                later.set_result(error or RegistryError())
+
+        self._registry.enqueue_calling(change, done)
+        return later
+
+    def _fetch_and_retry(self, query: Query, change: Change, later: Later) -> None:
+        task = asyncio.ensure_future(self._submit(change))
+        self._fetching.add(task)
+
+        def finished(task: "asyncio.Task[Receipt]") -> None:
+            self._fetching.discard(task)
+            if task.cancelled():
                 return
-            check_values(change.values)
-            record = None if change.overwrite else snapshot.get(change.name)
-            check_absent(change.name, record, overwrite=change.overwrite)
+            error = task.exception()
+            if error is None:
+                later.set_result(_made(query, task.result()))
+            else:
+                later.set_result(cast("Exception", error))
 
-    def _check_identity(self, query: Query, change: Change) -> None:
-        if change.trusted or query.identity is not None:
-            return
-        if _is_official_sdk(query):
-            message = "log in first: this write has no authenticated client"
-            raise PermissionsError(message)
-        message = "writing needs an authenticated client"
-        raise ChallengeNeededError(message)
+        task.add_done_callback(finished)
 
-    async def _make(self, query: Query, change: Change) -> Reply:
-        await self._submit(change)
-        if change.operation is not Operation.CREATE:
-            return SUCCESS
-        asked = getattr(query.request, "handle", b"")
-        minted = query.flag(OpFlag.MINT_NEW_SUFFIX)
-        return SUCCESS._replace(body=Named(change.name if minted else asked).encode())
-
-    async def _submit(self, change: Change) -> None:
+    async def _submit(self, change: Change) -> Receipt:
+        """Make a change, fetching the administrator groups of other nodes it needs."""
         known: dict[tuple[bytes, int], Value | None] = {}
         for _ in range(MAX_GROUPS_ELSEWHERE):
             try:
-                await self._registry.enqueue(replace(change, elsewhere=known))
+                return await self._registry.enqueue(replace(change, elsewhere=known))
             except GroupElsewhereError as needed:
                 values = await self._elsewhere.values(needed.name)
                 known[needed.name, needed.index] = next(
                     (value for value in values if value.index == needed.index), None
                 )
-            else:
-                return
-        await self._registry.enqueue(replace(change, elsewhere=known))
+        return await self._registry.enqueue(replace(change, elsewhere=known))
 
     def _home(self, query: Query, operation: Operation) -> Awaitable[Reply]:
         request = query.request
@@ -163,7 +177,8 @@ class Writes:
             actor=query.identity,
             trusted=self._access.trusts(query.identity),
         )
-        self._check_identity(query, change)
+        if not change.trusted and query.identity is None:
+            _ask_identity(query)
         return self._make_home(change)
 
     async def _make_home(self, change: Change) -> Reply:
@@ -183,6 +198,24 @@ class Writes:
         record = self._registry.get(name)
         values = record.values if record else await self._elsewhere.values(name)
         return tuple(v for v in values if v.type.upper() == "HS_ADMIN")
+
+
+def _made(query: Query, receipt: Receipt) -> Reply:
+    if query.opcode != OpCode.CREATE_HANDLE:
+        return SUCCESS
+    if query.flag(OpFlag.MINT_NEW_SUFFIX):
+        return SUCCESS._replace(body=Named(receipt.name).encode())
+    request = query.request
+    assert isinstance(request, WithValues)
+    return SUCCESS._replace(body=Named(request.handle).encode())
+
+
+def _ask_identity(query: Query) -> NoReturn:
+    if _is_official_sdk(query):
+        message = "log in first: this write has no authenticated client"
+        raise PermissionsError(message)
+    message = "writing needs an authenticated client"
+    raise ChallengeNeededError(message)
 
 
 def _is_official_sdk(query: Query) -> bool:

@@ -13,11 +13,10 @@ most `MAX_STEPS` times and nobody the same twice. It does no I/O and reads no cl
 whoever drives it sends each `Ask` and reports what came of it.
 """
 
-import hashlib
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import NamedTuple
 
-from registry.errors import MalformedError, RegistryError
+from registry.errors import RegistryError
 from registry.model.codes import ResponseCode
 from registry.model.identifier import (
     PREFIX_AUTHORITY,
@@ -30,7 +29,6 @@ from registry.model.identifier import (
     prefix_handle,
     suffix_of,
 )
-from registry.model.typed import InterfaceType, Protocol, Server, Site
 from registry.model.value import DEFAULT_TTL_SECONDS, Value
 from resolver.errors import (
     BadAnswerError,
@@ -42,23 +40,45 @@ from resolver.errors import (
 from resolver.session.draft import QUERY_FLAGS, Draft
 from resolver.session.exchange import ServerAddress
 from resolver.session.reading import read_body, text_of
+from resolver.session.sites import (
+    Sites,
+    addresses,
+    admin_address,
+    query_address,
+    server_of,
+    sites_in,
+)
 from resolver.wire.codes import OpCode
 from resolver.wire.message import Message
 from resolver.wire.request import Resolution
 from resolver.wire.response import Referral, Values
 
-MAX_STEPS = 16
-MAX_SITES = 16
-"""Sites of one prefix that are tried; each may take a whole lifetime."""
+__all__ = [
+    "MAX_STEPS",
+    "SITE_TYPE",
+    "Ask",
+    "Delegation",
+    "Hop",
+    "Lookup",
+    "Outcome",
+    "Question",
+    "Sites",
+    "Step",
+    "Walk",
+    "addresses",
+    "admin_address",
+    "query_address",
+    "server_of",
+    "sites_in",
+]
 
+MAX_STEPS = 16
 SITE_TYPE = b"HS_SITE"
 
-Sites = tuple[Site, ...]
 Lookup = Callable[[bytes], Sites | None]
 """Gives the sites of a prefix that somebody learned before, or None."""
 
 _REFERRALS = (ResponseCode.SERVICE_REFERRAL, ResponseCode.PREFIX_REFERRAL)
-_SITE_TYPES = ("HS_SITE", "HS_SITE.6", "HS_SITE.PREFIX", "HS_NA_DELEGATE")
 _SERVICE_TYPES = ("HS_SERV", "HS_SERV.PREFIX")
 _STALE = (ResponseCode.SERVER_NOT_RESP, ResponseCode.OUT_OF_DATE_SITE_INFO)
 
@@ -281,7 +301,8 @@ class Walk:
             sites = known or self._hints.get(prefix)
             if sites:
                 return _Place(prefix, sites), path[position:]
-        return self._root(path[0]), path
+        rest = () if path[0] == PREFIX_AUTHORITY else path
+        return self._root(path[0]), rest
 
     def _recall(self, prefix: bytes) -> None:
         """Record that the sites of a prefix did not have to be asked for."""
@@ -395,67 +416,8 @@ class Walk:
         return _Place(prefix, sites)
 
 
-def addresses(sites: Sites, name: bytes) -> Iterable[ServerAddress]:
-    """List who answers for a name: in each site the one server that its hash picks.
-
-    The other servers of a site hold other handles (handle notes §1.8), so the
-    stand-in for a silent one is in the next site.
-    """
-    seen = set()
-    for site in sites[:MAX_SITES]:
-        server = server_of(site, name)
-        address = None if server is None else query_address(server)
-        if address is not None and address not in seen:
-            seen.add(address)
-            yield address
-
-
-def server_of(site: Site, name: bytes) -> Server | None:
-    """Pick the server that holds a canonical name; None in a site without any.
-
-    The last four octets of the MD5 of the upper-cased part, as a signed integer
-    without its sign, modulo the number of servers (handle notes §1.8).
-    """
-    if len(site.servers) < 2:
-        return site.servers[0] if site.servers else None
-    prefix, _, suffix = name.partition(b"/")
-    part = {0: prefix, 1: suffix}.get(site.hash_option, name)
-    digest = hashlib.md5(part.upper(), usedforsecurity=False).digest()
-    number = abs(int.from_bytes(digest[-4:], "big", signed=True))
-    return site.servers[number % len(site.servers)]
-
-
-def query_address(server: Server) -> ServerAddress | None:
-    """Give where a server answers queries; None where neither over UDP nor TCP."""
-    return _address(server, InterfaceType.QUERY)
-
-
-def admin_address(server: Server) -> ServerAddress | None:
-    """Give where a server takes writes; only TCP is asked there."""
-    address = _address(server, InterfaceType.ADMIN)
-    return address if address is not None and address.tcp_port else None
-
-
-def sites_in(values: Iterable[Value]) -> Sites:
-    """Decode the sites among values, in their order; those that break are left out."""
-    sites = []
-    for value in values:
-        if value.type.upper() in _SITE_TYPES:
-            try:
-                sites.append(Site.decode(value.data))
-            except MalformedError:
-                continue  # the next site may be right, and without any the walk ends
-    return tuple(sites)
-
-
 def _unknown(_: bytes) -> None:
     """Look nothing up."""
-
-
-def _address(server: Server, kind: InterfaceType) -> ServerAddress | None:
-    udp = server.port(Protocol.UDP, kind)
-    tcp = server.port(Protocol.TCP, kind)
-    return ServerAddress(server.address, udp, tcp) if udp or tcp else None
 
 
 def _prefix_named(handle: bytes) -> bytes | None:

@@ -188,7 +188,16 @@ def test_any_octets_are_no_certificate(octets):
 def test_a_certificate_with_any_octet_damaged_has_an_identity_or_an_error_of_ours():
     octets = der(CLIENT)
     for place in range(len(octets)):
-        for octet in {0, 3, 1, 0x7F, 0x80, 0xFF, octets[place] ^ 1, octets[place] ^ 0x20}:
+        for octet in {
+            0,
+            3,
+            1,
+            0x7F,
+            0x80,
+            0xFF,
+            octets[place] ^ 1,
+            octets[place] ^ 0x20,
+        }:
             damaged = octets[:place] + bytes([octet]) + octets[place + 1 :]
             with contextlib.suppress(MalformedError, CredentialError):
                 client_identity(damaged)

@@ -16,15 +16,8 @@ from resolver.errors import (
     UnreachableError,
 )
 from resolver.session.exchange import ServerAddress
-from resolver.session.walk import (
-    MAX_STEPS,
-    Ask,
-    Outcome,
-    Question,
-    Walk,
-    addresses,
-    server_of,
-)
+from resolver.session.sites import addresses, server_of
+from resolver.session.walk import MAX_STEPS, Ask, Question, Walk
 from resolver.wire.message import decode_message
 from resolver.wire.request import decode_request
 from resolver.wire.response import Failure, Referral, Values
@@ -77,7 +70,9 @@ class Tree:
         return step
 
     def answer(self, port, handle, message):
-        code, content = self.answers.get((port, handle), (100, ()))
+        code, content = self.answers.get(
+            (port, handle.replace(b"na", b"NA")), (100, ())
+        )
         if isinstance(content, bytes):
             body = content
         elif code == 1:
@@ -232,10 +227,6 @@ def test_a_referral_on_the_way_down_is_followed(tree):
 
 
 def test_a_referral_to_a_prefix_handle_is_followed_through_the_tree(tree):
-    tree.answers[1010, NAME] = (303, blob(b"0.NA/88.118.7"))
-    hints = HINTS | {b"88.118.7": (site_at(HOST, 1010),)}
-    walk = Walk(Question(NAME), hints)
-    assert isinstance(walk.start(0.0), Ask)
     tree.answers[1010, b"88.9/x"] = (303, blob(b"0.NA/88.118.7"))
     hints = HINTS | {b"88.9": (site_at(HOST, 1010),)}
     tree.answers[ENTERPRISE, b"88.9/x"] = (1, (Value(1, "URL", b"y"),))
@@ -279,12 +270,8 @@ def test_referrals_without_end_are_given_up(tree):
         body = Referral(b"", site_values(port + 1)).encode()
         tree.answers[port, NAME] = (302, body)
     with pytest.raises(ReferralLoopError, match=f"{MAX_STEPS} steps"):
-        tree.walk(hints={b"88": (site_at(HOST, 2000),), **_at_2000()})
+        tree.walk(hints={b"88.118.7": (site_at(HOST, 2000),)})
     assert len(tree.asked) == MAX_STEPS
-
-
-def _at_2000():
-    return {b"88.118.7": (site_at(HOST, 2000),)}
 
 
 def test_a_prefix_with_too_many_labels_is_given_up(tree):
@@ -374,7 +361,3 @@ def test_a_site_gives_one_server_and_no_address_comes_twice():
     site = many_servers(3)
     assert len(list(addresses((site, site), NAME))) == 1
     assert list(addresses((Site(1, True, ()),), NAME)) == []
-
-
-def test_an_outcome_is_an_outcome(tree):
-    assert isinstance(tree.walk(), Outcome)
