@@ -146,12 +146,10 @@ class Network:
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
-        root_sites = self.top.sites
+        root = self.top.settings.prefix, self.top.sites
         await asyncio.gather(
             *(
-                loop.run_in_executor(
-                    self._executor, node.open, self._executor, root_sites
-                )
+                loop.run_in_executor(self._executor, node.open, self._executor, *root)
                 for node in self.nodes.values()
             )
         )

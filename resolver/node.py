@@ -121,14 +121,18 @@ class Node:
             for host in self.settings.hosts
         )
 
-    def open(self, executor: Executor, root_sites: Sequence[bytes]) -> None:
+    def open(
+        self, executor: Executor, root_prefix: str, root_sites: Sequence[bytes]
+    ) -> None:
         """Open the registry and put the handlers together.
 
         Raises:
             StoreError: The registry cannot be opened.
         """
         settings = self.settings
-        self.upstream = Upstream(root_sites, self.telemetry)
+        self.upstream = Upstream(
+            root_prefix.encode().upper(), root_sites, self.telemetry
+        )
         if settings.directory is not None:
             self._open_registry(settings.directory, executor)
         self.statistics = Statistics(

@@ -40,12 +40,15 @@ class Upstream:
 
     def __init__(
         self,
+        root_prefix: bytes,
         root_sites: Sequence[bytes],
         telemetry: Telemetry,
         clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
     ) -> None:
         roots = tuple(Site.decode(octets) for octets in root_sites)
-        self._hints: dict[bytes, Sites] = {PREFIX_AUTHORITY: roots}
+        # The top-level node is known for its prefix and, as the root of this network,
+        # for those of one label that it may or may not have allocated.
+        self._hints: dict[bytes, Sites] = {root_prefix: roots, PREFIX_AUTHORITY: roots}
         self._telemetry = telemetry
         self._clock = clock
         self._transport = AsyncTransport(SETTINGS)

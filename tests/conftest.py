@@ -1,9 +1,7 @@
-"""What all tests share: the loop that the product runs on."""
+"""What all tests share: the event loop that the product runs on."""
 
-import pytest
 import uvloop
 
 
-@pytest.fixture(params=[uvloop.EventLoopPolicy], ids=["uvloop"], scope="session")
-def event_loop_policy(request):
-    return request.param()
+def pytest_asyncio_loop_factories(config, item):
+    return {"uvloop": uvloop.new_event_loop}

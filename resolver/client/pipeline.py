@@ -25,6 +25,9 @@ from resolver.wire.message import Message, decode_message
 WINDOW = 1024
 """Requests without an answer; the server groups 256 in one transaction."""
 
+BATCH = 128
+"""Requests written at once."""
+
 ANSWER_SECONDS = 30.0
 
 Answered = Callable[[int, int, str], None]
@@ -39,6 +42,7 @@ class Pipeline(asyncio.Protocol):
         self._framer = Framer()
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, int] = {}
+        self._unsent: list[bytes] = []
         self._next_id = secrets.randbits(REQUEST_ID_BITS - 8)
         self._changed = asyncio.Event()
         self._replies: asyncio.Queue[Message] = asyncio.Queue()
@@ -59,7 +63,7 @@ class Pipeline(asyncio.Protocol):
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 _, pipeline = await loop.create_connection(
-                    lambda: cls(answered), server.host, server.tcp_port
+                    lambda: cls(answered), server.host, server.tcp_port or 0
                 )
                 if credential is not None:
                     await pipeline._log_in(credential)
@@ -88,8 +92,15 @@ class Pipeline(asyncio.Protocol):
         self._next_id += 1
         self._waiting[self._next_id] = number
         message = draft.message(self._next_id, time.time())  # noqa: TID251
-        assert self._transport is not None
-        self._transport.write(message.encode())
+        self._unsent.append(message.encode())
+        # Together, so that the server reads many at once and groups them.
+        if len(self._unsent) >= BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._unsent and self._transport is not None:
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     async def finish(self) -> None:
         """Wait for all answers.
@@ -107,6 +118,7 @@ class Pipeline(asyncio.Protocol):
 
     async def _change(self) -> None:
         self._check()
+        self._flush()
         self._changed.clear()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -29,7 +29,7 @@ async def node(tmp_path):
     node = Node(settings, ServerKey(b"", lambda octets: b"s" * 256))
     node.bind()
     with ThreadPoolExecutor(1) as executor:
-        node.open(executor, node.sites)
+        node.open(executor, "88", node.sites)
         await node.serve()
         await node.registry.submit(
             Change(Operation.HOME, b"88.888.1024", trusted=True)

@@ -41,6 +41,11 @@ class GatedStore:
         self.unreadable: Exception | None = None
         self.batches: list[Batch] = []
 
+    def hold(self) -> None:
+        """Close the gate for the writes to come."""
+        self.gate.clear()
+        self.arrived.clear()
+
     def __getattr__(self, attribute: str):
         return getattr(self._store, attribute)
 
@@ -89,7 +94,6 @@ async def at_the_gate(store: GatedStore) -> None:
     """Wait until a batch is on its way to the disk."""
     arrived = await asyncio.to_thread(store.arrived.wait, DEADLINE_SECONDS)
     assert arrived
-    store.arrived.clear()
 
 
 async def outcomes(futures: list[asyncio.Future]) -> list:
@@ -107,7 +111,7 @@ async def test_changes_of_one_turn_share_a_transaction(registry, store):
 
 
 async def test_changes_that_arrive_during_a_write_share_the_next(registry, store):
-    store.gate.clear()
+    store.hold()
     futures = enqueue(registry, "first")
     await at_the_gate(store)
     for number in range(100):
@@ -152,7 +156,7 @@ async def test_values_are_stamped_with_the_time_of_the_clock(registry):
 
 
 async def test_nothing_is_acknowledged_before_the_disk_has_it(registry, store):
-    store.gate.clear()
+    store.hold()
     first = enqueue(registry, "a", "b")
     await at_the_gate(store)
     second = enqueue(registry, "c")
@@ -220,7 +224,7 @@ async def test_draining_waits_for_all_that_was_asked(registry, store):
 
 
 async def test_who_stops_waiting_does_not_undo_the_change(registry, store):
-    store.gate.clear()
+    store.hold()
     waiting = asyncio.create_task(registry.submit(create("x")))
     await at_the_gate(store)
     waiting.cancel()
@@ -234,7 +238,7 @@ async def test_who_stops_waiting_does_not_undo_the_change(registry, store):
 
 
 async def test_a_future_that_was_cancelled_harms_nobody_else(registry, store):
-    store.gate.clear()
+    store.hold()
     first, second = enqueue(registry, "x", "y")
     await at_the_gate(store)
     first.cancel()
@@ -288,7 +292,7 @@ async def test_a_bug_in_one_change_fails_it_alone(registry, store):
 
 async def test_a_full_queue_is_refused_and_counted(registry, store, monkeypatch):
     monkeypatch.setattr(service, "MAX_PENDING", 5)
-    store.gate.clear()
+    store.hold()
     futures = enqueue(registry, "on its way")
     await at_the_gate(store)
     futures += enqueue(registry, *range(5))
@@ -311,7 +315,7 @@ async def test_a_full_queue_is_refused_and_counted(registry, store, monkeypatch)
 )
 async def test_a_failing_disk_stops_writing_and_not_reading(registry, store, failure):
     await registry.submit(create("kept"))
-    store.gate.clear()
+    store.hold()
     store.failures = [failure]
     failing = enqueue(registry, "a", "b")
     await at_the_gate(store)
@@ -346,7 +350,7 @@ async def test_a_full_disk_refuses_and_recovers(registry, store):
 
 
 async def test_a_full_disk_does_not_fail_what_waits_behind(registry, store):
-    store.gate.clear()
+    store.hold()
     store.failures = [DiskFullError("no room")]
     failing = enqueue(registry, "a")
     await at_the_gate(store)
