@@ -85,6 +85,7 @@ class Evaluation:
     def __init__(self, snapshot: Snapshot, now: float) -> None:
         self._snapshot = snapshot
         self._now = now
+        self._homes: dict[bytes, Home | None] = {}
         self._rights: dict[tuple[Identity | None, bytes, AdminBit], bool] = {}
         self.batch = Batch(serial=snapshot.serial)
 
@@ -114,7 +115,9 @@ class Evaluation:
         """Read a home as the group has left it."""
         if prefix in self.batch.homes:
             return self.batch.homes[prefix]
-        return self._snapshot.home(prefix)
+        if prefix not in self._homes:
+            self._homes[prefix] = self._snapshot.home(prefix)
+        return self._homes[prefix]
 
     def _put(
         self, change: Change, current: Record | None, values: tuple[Value, ...] | None

@@ -83,11 +83,21 @@ class Cursor:
     def blob(self, what: str = "byte array") -> bytes:
         """Read a length and that many octets."""
         start = self.position + 4
-        size = self.u32(what)
+        if start > self._end:
+            raise self._short(4, what)
+        size: int = _U32.unpack_from(self._octets, start - 4)[0]
         if size > MAX_BLOB_OCTETS:
-            message = f"{what} at octet {start}: {size} octets, at most {MAX_BLOB_OCTETS} allowed"
+            message = (
+                f"{what} at octet {start}: {size} octets, "
+                f"at most {MAX_BLOB_OCTETS} allowed"
+            )
             raise MalformedError(message)
-        return self.take(size, what)
+        self.position = start
+        stop = start + size
+        if stop > self._end:
+            raise self._short(size, what)
+        self.position = stop
+        return self._octets[start:stop]
 
     def text(self, what: str = "string") -> str:
         """Read a blob that must be UTF-8."""
@@ -104,10 +114,12 @@ class Cursor:
 
         The check against what is left keeps a forged count from costing memory.
         """
-        start = self.position
         number = self.u32(what)
         if number * smallest > self.remaining:
-            message = f"{what} at octet {start}: {number} items do not fit in {self.remaining} octets"
+            message = (
+                f"{what} at octet {self.position - 4}: {number} items do not fit "
+                f"in {self.remaining} octets"
+            )
             raise MalformedError(message)
         return number
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from registry.errors import InvalidValueError, MalformedError
-from registry.model.octets import Cursor, blob, pack_u32, text
+from registry.model.octets import Cursor, pack_u32, text
 
 MAX_VALUES = 2048
 """Values in one message (handle notes §1.7)."""
@@ -32,6 +32,7 @@ DEFAULT_TTL_SECONDS = 86_400
 _HEAD = struct.Struct("!IIBIB")
 _FIXED = struct.Struct("!IIBIBI")
 _U32 = struct.Struct("!I")
+_NO_REFERENCES = bytes(4)
 
 
 class Permission(enum.IntFlag):
@@ -91,25 +92,16 @@ class Span(NamedTuple):
 
 def encode_value(value: Value) -> bytes:
     """Write one value."""
-    type_octets = value.type.encode()
-    references = b"".join(
-        text(reference.handle) + pack_u32(reference.index)
-        for reference in value.references
-    )
-    return (
-        _FIXED.pack(
-            value.index,
-            value.timestamp,
-            value.ttl_type,
-            value.ttl,
-            value.permissions,
-            len(type_octets),
-        )
-        + type_octets
-        + blob(value.data)
-        + pack_u32(len(value.references))
-        + references
-    )
+    index, kind, data, ttl, ttl_type, timestamp, permissions, references = value
+    type_octets = kind.encode()
+    head = _FIXED.pack(index, timestamp, ttl_type, ttl, permissions, len(type_octets))
+    tail = _encode_references(references) if references else _NO_REFERENCES
+    return b"".join((head, type_octets, _U32.pack(len(data)), data, tail))
+
+
+def _encode_references(references: tuple[Reference, ...]) -> bytes:
+    parts = [text(item.handle) + pack_u32(item.index) for item in references]
+    return pack_u32(len(parts)) + b"".join(parts)
 
 
 def decode_value(cursor: Cursor) -> Value:
@@ -158,7 +150,7 @@ def read_values(cursor: Cursor) -> tuple[Value, ...]:
     if count > MAX_VALUES:
         message = f"{count} values, at most {MAX_VALUES} in one message"
         raise InvalidValueError(message)
-    return tuple(decode_value(cursor) for _ in range(count))
+    return tuple([decode_value(cursor) for _ in range(count)])
 
 
 def spans(octets: bytes, start: int = 0) -> Iterator[Span]:
@@ -201,7 +193,8 @@ def _skip_references(octets: bytes, position: int) -> int:
 
 def stamped(values: Iterable[Value], timestamp: int) -> tuple[Value, ...]:
     """Set the time of writing on every value."""
-    return tuple(value._replace(timestamp=timestamp) for value in values)
+    # Spelled out: `_replace` takes three times as long, for every value written.
+    return tuple(Value(*value[:5], timestamp, *value[6:]) for value in values)
 
 
 def smallest_ttl(octets: bytes, now: float, start: int = 0) -> int:

@@ -79,8 +79,9 @@ class LmdbSnapshot:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _kind: object, error: BaseException | None, _: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
+        error = raised[1] if raised else None
         if isinstance(error, lmdb.Error):
             raise _read_error(self._store.directory, error) from error
 

@@ -99,6 +99,13 @@ class Connection(HttpToolsProtocol):
         elif self._deadline is None and not self._is_answering():
             self._arm(IDLE_SECONDS)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer what has arrived to a client that has only stopped sending."""
+        if self.scheme == "https" or not self._is_answering() or self.cycle.more_body:
+            return False  # and asyncio closes; TLS has no half-closed connections
+        self.cycle.keep_alive = False  # it is the last of those sent ahead
+        return True
+
     def on_message_begin(self) -> None:
         """Expect a whole request soon."""
         super().on_message_begin()

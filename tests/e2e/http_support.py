@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from registry.change import Change
 from registry.journal import Operation
-from registry.model.public_key import encode_public_key
 from registry.model.typed import ALL_ADMIN_BITS, Admin
 from registry.model.value import Value
 from resolver.certificates import issue_client, issue_server, make_authority
@@ -23,7 +22,6 @@ from resolver.faces.tls import server_context
 from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys, private_key_pem
 from resolver.node import Node, ServerKey
-from resolver.session.signature import public_key_of
 from resolver.settings import NodeSettings
 
 DEADLINE_SECONDS = 10
@@ -106,7 +104,7 @@ async def serve(directory: Path, **settings):
     node = Node(chosen, ServerKey(b"", lambda octets: b"s" * 256))
     node.bind()
     with ThreadPoolExecutor(1) as executor:
-        node.open(executor, node.sites)
+        node.open(executor, "88", node.sites)
         await node.serve()
         await seed(node)
         face = HttpFace(node, files.context)
@@ -132,9 +130,6 @@ async def seed(node: Node) -> None:
             Value(3, "URL.ALT", b"\xff\x00"),
         ),
     )
-    await submit(node, Operation.HOME, "0.NA")
-    server = encode_public_key(public_key_of(ADMINISTRATOR.rsa))
-    assert server
 
 
 async def submit(node: Node, operation: Operation, name: str, values=()) -> None:
@@ -150,59 +145,71 @@ def basic(user: str, secret: str) -> dict[str, str]:
 ADMIN_BASIC = basic(f"302%3A{ADMIN}", ADMINISTRATOR.secret)
 
 
-async def request(  # noqa: PLR0913 - what a request is made of
-    served: Served,
-    method: str,
-    target: str,
-    body: object = None,
-    headers: dict | None = None,
-    *,
-    secure: bool = True,
-    client: Path | None = None,
-) -> Answer:
+class Sent(NamedTuple):
+    method: str
+    target: str
+    body: object = None
+    headers: dict = {}  # noqa: RUF012 (never changed)
+    secure: bool = True
+    client: Path | None = None
+    """A client's certificate and key."""
+
+
+async def request(served: Served, method: str, target: str, body=None, **more):
     """Send one request, in a thread, with a client that hides nothing."""
-    octets = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-    return await asyncio.to_thread(
-        _request, served, method, target, octets, headers or {}, secure, client
-    )
+    return await asyncio.to_thread(_request, served, Sent(method, target, body, **more))
 
 
-def _request(served, method, target, body, headers, secure, client) -> Answer:
-    if secure:
-        context = ssl.create_default_context(cafile=served.files.authority)
-        if client is not None:
-            context.load_cert_chain(client)
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1",
-            served.node.https.port,
-            timeout=DEADLINE_SECONDS,
-            context=context,
-        )
-    else:
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", served.node.http.port, timeout=DEADLINE_SECONDS
-        )
-    with contextlib.closing(connection):
-        connection.request(method, target, body=body, headers=headers)
+def _request(served: Served, sent: Sent) -> Answer:
+    body = sent.body
+    if not isinstance(body, bytes | None):
+        body = json.dumps(body).encode()
+    with contextlib.closing(_connection(served, sent)) as connection:
+        connection.request(sent.method, sent.target, body=body, headers=sent.headers)
         response = connection.getresponse()
         found = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, found, response.read())
 
 
+def _connection(served: Served, sent: Sent) -> http.client.HTTPConnection:
+    if not sent.secure:
+        port = served.node.http.port
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_SECONDS)
+    context = ssl.create_default_context(cafile=served.files.authority)
+    if sent.client is not None:
+        context.load_cert_chain(sent.client)
+    return http.client.HTTPSConnection(
+        "127.0.0.1", served.node.https.port, timeout=DEADLINE_SECONDS, context=context
+    )
+
+
 async def raw(served: Served, octets: bytes) -> bytes:
     """Send octets to the plain port, end the stream, and read all that comes back."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", served.node.http.port
-        )
-        try:
-            with contextlib.suppress(ConnectionError):
-                writer.write(octets)
-                writer.write_eof()
-                await writer.drain()
-                return await reader.read()
-            return b""
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+    port = served.node.http.port
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.suppress(OSError):  # cut in the middle of it
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            writer.write(octets)
+            writer.write_eof()
+            await writer.drain()
+    told = await read_all(reader)
+    await end(writer)
+    return told
+
+
+async def read_all(reader: asyncio.StreamReader) -> bytes:
+    """Read until the connection ends, in whatever way it does."""
+    told = bytearray()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while octets := await reader.read(65536):
+                told += octets
+    return bytes(told)
+
+
+async def end(writer: asyncio.StreamWriter) -> None:
+    """Close a connection that may be closed already."""
+    writer.close()
+    with contextlib.suppress(OSError, ssl.SSLError):
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await writer.wait_closed()

@@ -31,9 +31,7 @@ async def node(tmp_path):
     with ThreadPoolExecutor(1) as executor:
         node.open(executor, "88", node.sites)
         await node.serve()
-        await node.registry.submit(
-            Change(Operation.HOME, b"88.888.1024", trusted=True)
-        )
+        await node.registry.submit(Change(Operation.HOME, b"88.888.1024", trusted=True))
         await node.registry.submit(
             Change(
                 Operation.CREATE,
@@ -89,5 +87,3 @@ def comparable(octets: bytes) -> object:
         )
     header = message.header._replace(expiration=0)
     return message.envelope, header, body.digest, response, message.credential
-
-

@@ -36,7 +36,11 @@ VALUES = st.lists(
         index=INDEXES,
         type=st.sampled_from(["URL", "EMAIL"]),
         data=st.binary(max_size=3),
+        ttl=st.just(60),
+        ttl_type=st.just(0),
+        timestamp=st.just(0),
         permissions=st.sampled_from([0x0E, 0x0C, 0x08]),
+        references=st.just(()),
     ),
     max_size=4,
 ).map(tuple)

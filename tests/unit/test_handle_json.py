@@ -24,7 +24,7 @@ from registry.model.typed import (
     Site,
     encode_group,
 )
-from registry.model.value import MAX_VALUES, Reference, Value
+from registry.model.value import MAX_VALUES, Value
 from resolver.faces.handle_json import (
     data_as_json,
     read_data,
@@ -36,14 +36,12 @@ from resolver.faces.json_path import Place, read_json
 from resolver.keys import SeededKeys
 from resolver.session.signature import public_key_of
 from resolver.sites import site_of
+from tests.strategies import ADMINS, GROUPS, REFERENCES, TEXT, U32
 from tests.vectors.read import golden_pairs
 
-U32 = st.integers(0, 0xFFFF_FFFF)
-NAMES = st.text(max_size=20)
 TYPES = st.sampled_from(
     ("URL", "HS_ADMIN", "hs_vlist", "HS_SITE", "HS_SITE.PREFIX", "HS_PUBKEY", "")
 )
-REFERENCES = st.builds(Reference, NAMES, U32)
 NUMBERS = st.integers(1, 1 << 256)
 KEYS = st.one_of(
     st.builds(RsaPublicKey, NUMBERS, NUMBERS),
@@ -66,20 +64,19 @@ SITES = st.builds(
     st.integers(0, 0xFFFF),
     st.booleans(),
     st.lists(SERVERS, max_size=2).map(tuple),
-    st.lists(st.tuples(NAMES, NAMES), max_size=2).map(tuple),
+    st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
     st.integers(0, 255),
     st.booleans(),
     st.binary(max_size=8),
     st.tuples(st.integers(0, 255), st.integers(0, 255)),
     st.integers(0, 0xFFFF),
 )
-ADMINS = st.builds(Admin, st.integers(0, 0xFFFF), NAMES, U32)
 DATA = st.one_of(
     st.binary(max_size=60),
-    NAMES.map(str.encode),
+    TEXT.map(str.encode),
     ADMINS.map(Admin.encode),
     ADMINS.map(lambda admin: admin.encode() + b"\0\0"),
-    st.lists(REFERENCES, max_size=4).map(tuple).map(encode_group),
+    GROUPS.map(encode_group),
     SITES.map(Site.encode),
     KEYS.map(encode_public_key),
 )
