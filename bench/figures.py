@@ -112,7 +112,7 @@ def cached_udp_microseconds(network: RunningNetwork, count: int) -> float:
         process = psutil.Process(network.process.pid)
         before = sum(process.cpu_times()[:2])
         _ask(client, count)
-        return (sum(process.cpu_times()[:2]) - before) / count * 1e6
+        return float(sum(process.cpu_times()[:2]) - before) / count * 1e6
 
 
 def _ask(client: socket.socket, count: int) -> None:
@@ -142,7 +142,7 @@ def idle_connections_mib(network: RunningNetwork, count: int) -> float:
             connections.append(connection)
             connection.sendall(octets)
             assert connection.recv(4096), "no answer"
-        return (process.memory_info().rss - before) / _MIB
+        return float(process.memory_info().rss - before) / _MIB
     finally:
         for connection in connections:
             connection.close()

@@ -11,11 +11,14 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from registry.errors import InvalidIdentifierError, RegistryError, StoreError
 from resolver.commands.console import fail
 from resolver.errors import ResolverError, SetupError, UnreachableError
+
+if TYPE_CHECKING:
+    from resolver.commands.running import Who
 
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
 _INTERRUPTED = 130
@@ -254,7 +257,7 @@ def _run_doctor(options: argparse.Namespace) -> int:
     return doctor.run(as_json=options.json)
 
 
-def _who(options: argparse.Namespace) -> object:
+def _who(options: argparse.Namespace) -> "Who":
     from resolver.commands.running import Who
 
     return Who(options.server, options.user, options.key, options.secret)

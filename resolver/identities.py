@@ -13,13 +13,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from registry.model.identifier import canonical
 from registry.model.identity import Identity
 from registry.model.public_key import encode_public_key
 from registry.model.typed import KEY_INDEX
 from registry.model.value import Reference, Value
 from registry.prefixes import admin_value
-from resolver.keys import PrivateKey, SeededKeys, private_key_pem
+from resolver.keys import SeededKeys, private_key_pem
 from resolver.session.signature import public_key_of
 
 RSA_INDEX, SM2_INDEX, SECRET_INDEX = KEY_INDEX, KEY_INDEX + 1, KEY_INDEX + 2
@@ -31,8 +33,8 @@ class Administrator:
     """The administrator of one prefix and its three keys."""
 
     prefix: str
-    rsa: PrivateKey
-    sm2: PrivateKey
+    rsa: RSAPrivateKey
+    sm2: int
     secret: str
 
     @property

@@ -20,6 +20,7 @@ from registry.change import check_homed, check_prefix
 from registry.errors import RegistryError
 from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical
+from registry.model.identity import Identity
 from resolver.errors import ResolverError
 from resolver.faces.exchange import (
     Headers,
@@ -101,7 +102,7 @@ class HandleApi:
         subject = unquote_to_bytes(rest)
         try:
             parameters = Parameters(request.query)
-            identity = await self._identification.identify(request)
+            identity = await self._identify(request, parameters)
             call = Call(request, parameters, subject, identity)
             return await self._resources[resource](call)
         except HttpError as error:
@@ -109,6 +110,15 @@ class HandleApi:
         except (RegistryError, ResolverError) as error:
             handle = subject.decode(errors="replace")
             return failure_response(error.code, str(error), handle)
+
+    async def _identify(
+        self, request: Request, parameters: Parameters
+    ) -> Identity | None:
+        # Any page may include a script from here, and the browser adds what its user
+        # has typed in before: a script shows what everybody may see.
+        if parameters.one("callback") is not None:
+            return None
+        return await self._identification.identify(request)
 
     async def _handles(self, call: Call) -> Response:
         if not call.subject:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MAX_BODY_OCTETS = 1 << 20
 MESSAGE_TYPE = "application/x-hdl-message"
 
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 Scope = dict[str, Any]
@@ -57,6 +58,7 @@ class Application:
     ) -> None:
         try:
             request = await _read_request(scope, receive)
+            _check_site(request)
             response = await _answer_directly(face, request)
         except HttpError as error:
             await _send(error_response(error), send)
@@ -77,6 +79,18 @@ async def _answer_directly(face: "HttpFace", request: Request) -> Response | Non
     if request.path == b"/metrics" and request.method in ("GET", "HEAD"):
         return metrics_response(face.node)
     return None
+
+
+def _check_site(request: Request) -> None:
+    """Refuse what a page of another site makes its reader's browser send.
+
+    Nodes listen where a browser of the same machine reaches them, and with open writes
+    nothing else would stop it (W3C Fetch Metadata; emulator convention).
+    """
+    cross = request.headers.get(b"sec-fetch-site") == b"cross-site"
+    if cross and request.method not in _SAFE:
+        message = "requests from pages of other sites may not change anything"
+        raise HttpError(HTTPStatus.FORBIDDEN, message)
 
 
 async def _tunnel(face: "HttpFace", request: Request) -> Response:

@@ -36,7 +36,7 @@ _TELEMETRY = {
 }
 """Counters of `resolver.telemetry` and what they count."""
 
-_OPERATIONS = {int(code): code.name.lower() for code in OpCode}
+_OPERATIONS = {int(code): code.name.lower() for code in OpCode if code}
 
 _Plain = tuple[str, str, float]
 
@@ -75,7 +75,7 @@ class NodeCollector(Collector):
         text = "Requests received, by transport and operation."
         metric = CounterMetricFamily("idis_requests", text, labels=labels)
         for (transport, opcode), count in list(self._node.telemetry.requests.items()):
-            operation = _OPERATIONS[opcode] if opcode else "unknown"
+            operation = _OPERATIONS.get(opcode, "unknown")
             metric.add_metric((*self._labels, transport, operation), count)
         return metric
 

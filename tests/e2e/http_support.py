@@ -93,7 +93,6 @@ def write_files(directory: Path) -> Files:
 @contextlib.asynccontextmanager
 async def serve(directory: Path, **settings):
     """Run an enterprise node with a seeded prefix and its administrator."""
-    files = write_files(directory)
     chosen = NodeSettings(
         "http-test",
         "enterprise",
@@ -101,12 +100,19 @@ async def serve(directory: Path, **settings):
         directory=directory / "registry",
         **settings,
     )
-    node = Node(chosen, ServerKey(b"", lambda octets: b"s" * 256))
+    async with run(chosen, write_files(directory)) as served:
+        await seed(served.node)
+        yield served
+
+
+@contextlib.asynccontextmanager
+async def run(settings: NodeSettings, files: Files, roots=None):
+    """Run a node whose upstream is at `roots`, else the node itself."""
+    node = Node(settings, ServerKey(b"", lambda octets: b"s" * 256))
     node.bind()
     with ThreadPoolExecutor(1) as executor:
-        node.open(executor, "88", node.sites)
+        node.open(executor, PREFIX, roots or node.sites)
         await node.serve()
-        await seed(node)
         face = HttpFace(node, files.context)
         await face.start()
         try:

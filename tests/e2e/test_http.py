@@ -12,12 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from registry.errors import StoreError
 from registry.journal import Operation
 from registry.model.identity import Identity
+from registry.model.typed import ALL_ADMIN_BITS, Admin
 from registry.model.value import Value
 from resolver.errors import SetupError
 from resolver.faces import http_connection
-from resolver.faces.http_connection import MAX_AHEAD, MAX_HEAD_OCTETS
+from resolver.faces.http_connection import MAX_AHEAD, MAX_HEAD_OCTETS, Connection
 from resolver.faces.tls import server_context
 from resolver.session.signature import SecretCredential, answer
+from resolver.settings import NodeSettings
 from tests.e2e.http_support import (
     ADMIN,
     ADMIN_BASIC,
@@ -29,6 +31,7 @@ from tests.e2e.http_support import (
     raw,
     read_all,
     request,
+    run,
     serve,
     submit,
 )
@@ -180,6 +183,22 @@ async def test_json_comes_pretty_or_as_a_script(served):
     assert script.headers["content-type"].startswith("application/javascript")
     assert script.body.startswith(b'/**/app.show({"responseCode":1,')
     assert script.body.isascii()
+
+
+async def test_a_script_shows_only_what_everybody_may_see(served):
+    target = f"/api/handles/{ADMIN}?callback=show"
+    script = await request(served, "GET", target, headers=ADMIN_BASIC)
+    assert b'"index":300' in script.body
+    assert b'"index":302' not in script.body
+
+
+@pytest.mark.parametrize("target", [NEW, "/api/prefixes/88.5", "/", "/x"])
+async def test_pages_of_other_sites_change_nothing(served, target):
+    headers = ADMIN_BASIC | {"Sec-Fetch-Site": "cross-site"}
+    method = "PUT" if target == NEW else "POST"
+    assert (await request(served, method, target, [ONE], headers=headers)).status == 403
+    headers["Sec-Fetch-Site"] = "same-origin"
+    assert (await request(served, method, target, [ONE], headers=headers)).status != 403
 
 
 async def test_a_head_has_no_body(served):
@@ -376,6 +395,54 @@ async def test_tls_1_1_is_refused(served):
 def test_tls_files_that_do_not_fit_are_a_setup_error(tmp_path):
     with pytest.raises(SetupError):
         server_context(tmp_path / "none.pem", tmp_path / "none.key")
+
+
+@pytest.fixture
+async def other(served, tmp_path):
+    """A node whose administrator lives at `served`."""
+    settings = NodeSettings("other", "enterprise", directory=tmp_path / "other")
+    async with run(settings, served.files, served.node.sites) as other:
+        admin = Value(100, "HS_ADMIN", Admin(ALL_ADMIN_BITS, ADMIN, 0).encode())
+        await submit(other.node, Operation.HOME, "88.200.1", [admin])
+        yield other
+
+
+async def test_a_user_of_another_node_proves_a_secret_there(other):
+    target = "/api/handles/88.200.1/X"
+    assert (await put(other, target, [ONE])).status == 200
+    wrong = basic(f"302%3A{ADMIN}", "wrong")
+    refused = await request(other, "PUT", target, [ONE], headers=wrong)
+    assert refused.status == 403
+    assert "wrong" in refused.json["message"]
+
+
+async def test_a_user_of_another_node_writes_with_a_certificate(other):
+    target, client = "/api/handles/88.200.1/X", other.files.client
+    assert (await request(other, "PUT", target, [ONE], client=client)).status == 200
+    impostor = other.files.impostor
+    assert (await request(other, "PUT", target, [ONE], client=impostor)).status == 403
+
+
+async def test_the_recursive_node_resolves_through_the_tree(served):
+    settings = NodeSettings("wuhan", "recursive")
+    async with run(settings, served.files, served.node.sites) as recursive:
+        told = await request(recursive, "GET", P1)
+        assert (told.status, told.json) == (
+            200,
+            (await request(served, "GET", P1)).json,
+        )
+        assert "etag" not in told.headers
+        missing = await request(recursive, "GET", f"{P1}/no")
+        assert (missing.status, missing.json["responseCode"]) == (404, 100)
+        listed = await request(recursive, "GET", f"/api/handles?prefix={PREFIX}")
+        assert (listed.status, listed.json["responseCode"]) == (501, 5)
+        conditional = {"If-Match": "*"}
+        written = await request(recursive, "PUT", P1, [ONE], headers=conditional)
+        assert written.status == 501
+        for target in ("/api/v1/journal", "/api/v1/prefixes/88"):
+            assert (await request(recursive, "GET", target)).status == 501
+        for target in ("/readyz", "/metrics", "/api/v1/statistics", "/api/site"):
+            assert (await request(recursive, "GET", target)).status == 200
 
 
 async def test_with_open_writes_nobody_has_to_prove_anything(tmp_path):
@@ -761,6 +828,28 @@ async def test_a_request_that_does_not_arrive_is_cut(served, monkeypatch, octets
     async with asyncio.timeout(DEADLINE_SECONDS):
         assert await read_all(reader) == b""
     assert served.node.telemetry.connections_aborted == 1
+    await end(writer)
+
+
+async def test_a_client_that_does_not_read_is_cut(served, monkeypatch):
+    monkeypatch.setattr(http_connection, "SLOW_SECONDS", 0.05)
+    big = [Value(n, "URL", b"x" * (1 << 20)) for n in range(1, 12)]
+    await submit(served.node, Operation.CREATE, f"{PREFIX}/BIG", big)
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.node.http.port)
+    writer.transport.pause_reading()
+    lost, abort = asyncio.Event(), Connection.abort
+
+    def cut(connection):
+        abort(connection)
+        lost.set()
+
+    monkeypatch.setattr(Connection, "abort", cut)
+    writer.write(f"GET /api/handles/{PREFIX}/BIG HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await lost.wait()
+    assert served.node.telemetry.connections_aborted == 1
+    writer.transport.resume_reading()
+    assert len(await read_all(reader)) < 11 << 20
     await end(writer)
 
 
