@@ -111,7 +111,7 @@ async def run(settings: NodeSettings, files: Files, roots=None):
     node = Node(settings, ServerKey(b"", lambda octets: b"s" * 256))
     node.bind()
     with ThreadPoolExecutor(1) as executor:
-        node.open(executor, PREFIX, roots or node.sites)
+        node.open(executor, "88", roots or node.sites)
         await node.serve()
         face = HttpFace(node, files.context)
         await face.start()

@@ -398,10 +398,24 @@ def test_tls_files_that_do_not_fit_are_a_setup_error(tmp_path):
 
 
 @pytest.fixture
-async def other(served, tmp_path):
-    """A node whose administrator lives at `served`."""
+async def top(served, tmp_path):
+    """A node above `served`, which refers to it."""
+    settings = NodeSettings("top", "top", directory=tmp_path / "top")
+    async with run(settings, served.files) as top:
+        own = [Value(1, "HS_SITE", top.node.sites[0])]
+        below = [Value(1, "HS_SITE", served.node.sites[0])]
+        await submit(top.node, Operation.HOME, "88")
+        await submit(top.node, Operation.HOME, "88.100")
+        await submit(top.node, Operation.CREATE, "0.NA/88.100", own)
+        await submit(top.node, Operation.CREATE, f"0.NA/{PREFIX}", below)
+        yield top
+
+
+@pytest.fixture
+async def other(top, tmp_path):
+    """A node whose administrator lives at `served`, as the tree tells."""
     settings = NodeSettings("other", "enterprise", directory=tmp_path / "other")
-    async with run(settings, served.files, served.node.sites) as other:
+    async with run(settings, top.files, top.node.sites) as other:
         admin = Value(100, "HS_ADMIN", Admin(ALL_ADMIN_BITS, ADMIN, 0).encode())
         await submit(other.node, Operation.HOME, "88.200.1", [admin])
         yield other
@@ -423,9 +437,18 @@ async def test_a_user_of_another_node_writes_with_a_certificate(other):
     assert (await request(other, "PUT", target, [ONE], client=impostor)).status == 403
 
 
-async def test_the_recursive_node_resolves_through_the_tree(served):
+async def test_a_node_refers_to_the_one_below(top):
+    told = await request(top, "GET", P1)
+    assert (told.status, told.json["responseCode"]) == (300, 302)
+    assert told.json["referral"] == f"0.NA/{PREFIX}"
+    assert told.json["values"][0]["data"]["format"] == "site"
+    told = await request(top, "GET", f"{P1}?doNotRefer=true")
+    assert (told.status, told.json["responseCode"]) == (400, 301)
+
+
+async def test_the_recursive_node_resolves_through_the_tree(served, top):
     settings = NodeSettings("wuhan", "recursive")
-    async with run(settings, served.files, served.node.sites) as recursive:
+    async with run(settings, served.files, top.node.sites) as recursive:
         told = await request(recursive, "GET", P1)
         assert (told.status, told.json) == (
             200,
