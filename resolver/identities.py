@@ -83,34 +83,46 @@ def make_administrators(
     }
 
 
-def write_credentials(
+def key_file(administrator: Administrator, kind: str, directory: Path) -> Path:
+    """Give where a private key of an administrator is."""
+    return directory / f"{administrator.prefix}-{kind}.pem"
+
+
+def write_keys(administrator: Administrator, directory: Path) -> None:
+    """Write an administrator's private keys, PEM.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    for kind, key in (("rsa", administrator.rsa), ("sm2", administrator.sm2)):
+        file = key_file(administrator, kind, directory)
+        write_private(file, private_key_pem(key))
+
+
+def credential_entries(
     administrator: Administrator, directory: Path
 ) -> list[dict[str, object]]:
-    """Write its private keys; give its entries of the ready file."""
-    entries: list[dict[str, object]] = []
-    for kind, index, key in (
-        ("rsa", RSA_INDEX, administrator.rsa),
-        ("sm2", SM2_INDEX, administrator.sm2),
-    ):
-        file = directory / f"{administrator.prefix}-{kind}.pem"
-        write_private(file, private_key_pem(key))
-        entries.append(
-            {
-                "handle": administrator.handle,
-                "index": index,
-                "kind": kind,
-                "private_key": str(file),
-            }
-        )
-    entries.append(
+    """Give an administrator's entries of the ready file: RSA, SM2, secret."""
+    return [
+        {
+            "handle": administrator.handle,
+            "index": RSA_INDEX,
+            "kind": "rsa",
+            "private_key": str(key_file(administrator, "rsa", directory)),
+        },
+        {
+            "handle": administrator.handle,
+            "index": SM2_INDEX,
+            "kind": "sm2",
+            "private_key": str(key_file(administrator, "sm2", directory)),
+        },
         {
             "handle": administrator.handle,
             "index": SECRET_INDEX,
             "kind": "secret",
             "secret": administrator.secret,
-        }
-    )
-    return entries
+        },
+    ]
 
 
 def write_private(file: Path, octets: bytes) -> None:

@@ -9,11 +9,14 @@ its delegations are kept up to date after that.
 """
 
 import asyncio
+import datetime as dt
 import resource
-from collections.abc import Sequence
+import ssl
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry.change import Change
 from registry.model.identifier import prefix_handle
@@ -21,14 +24,20 @@ from registry.model.public_key import encode_public_key
 from registry.prefixes import Prefixes, is_stopped, sites_of
 from registry.service import Registry
 from resolver.data_directory import DataDirectory
+from resolver.faces.http import preload
 from resolver.faces.sockets import reachable_hosts
+from resolver.faces.tls import server_context
 from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey
 from resolver.plan import PlannedNode, plan
 from resolver.seeding import prefix_record, seed_changes
 from resolver.session.signature import public_key_of, sign_message
+from resolver.tls_files import write_tls_files
 from resolver.topology import Topology
+
+if TYPE_CHECKING:
+    from resolver.certificates import Authority
 
 _OPEN_FILES = 65_536
 _SEEDED = "seeded"
@@ -50,6 +59,8 @@ class NetworkSettings:
 
     open_writes: bool = False
     key_cache: Path | None = None
+    today: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)  # noqa: TID251
+    """The time from which certificates are good."""
 
 
 class Network:
@@ -61,6 +72,7 @@ class Network:
         self.planned: tuple[PlannedNode, ...] = ()
         self.administrators: dict[str, Administrator] = {}
         self.directory: DataDirectory | None = None
+        self.authority: Authority | None = None
         self.authority_file: Path | None = None
         """Certificate of the authority that signed the HTTPS certificates."""
 
@@ -77,19 +89,33 @@ class Network:
         _raise_open_files()
         self.directory = DataDirectory.open(self.settings.data, self.settings.seed)
         try:
-            key = self._make_keys()
-            self._plan(self.directory)
-            for planned in self.planned:
-                node = Node(planned.settings, key)
-                node.bind()
-                self.nodes[planned.settings.name] = node
-            await self._open()
-            await asyncio.gather(*(self._seed(item) for item in self.planned))
-            await asyncio.gather(*(node.serve() for node in self.nodes.values()))
+            await self._start(self.directory)
         except BaseException:
             await self.close()
             raise
         self._saving = asyncio.create_task(self._save_statistics())
+
+    async def _start(self, directory: DataDirectory) -> None:
+        loading = asyncio.create_task(preload())
+        keys = SeededKeys(self.settings.seed, self.settings.key_cache)
+        key = self._make_keys(keys)
+        self._plan(directory)
+        tls = self._make_certificates(directory, keys)
+        for planned in self.planned:
+            node = Node(planned.settings, key)
+            node.bind()
+            node.tls = tls
+            self.nodes[planned.settings.name] = node
+        for node in (self.recursive, self.top):
+            node.network_readiness = self.not_ready
+        await self._open()
+        await asyncio.gather(*(self._seed(item) for item in self.planned))
+        await loading
+        await asyncio.gather(*(node.serve() for node in self.nodes.values()))
+
+    def not_ready(self) -> list[str]:
+        """Name the nodes that do not serve."""
+        return [node.settings.name for node in self.nodes.values() if not node.serving]
 
     async def close(self) -> None:
         """Stop everything; what was acknowledged is on disk."""
@@ -121,8 +147,17 @@ class Network:
                 return self.nodes[planned.settings.name]
         raise KeyError(prefix)
 
-    def _make_keys(self) -> ServerKey:
-        keys = SeededKeys(self.settings.seed, self.settings.key_cache)
+    def _make_certificates(
+        self, directory: DataDirectory, keys: SeededKeys
+    ) -> ssl.SSLContext:
+        now = self.settings.today()
+        files, self.authority = write_tls_files(
+            directory, keys, self.settings.hosts, now
+        )
+        self.authority_file = files.authority
+        return server_context(files.certificate, files.private_key, files.authority)
+
+    def _make_keys(self, keys: SeededKeys) -> ServerKey:
         topology = self.settings.topology
         prefixes = [
             *(item.prefix for item in topology.enterprises),

@@ -6,11 +6,12 @@ node is ready: `bind`, `open`, then the network seeds, then `serve`.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import asyncio_dgram
 
@@ -23,6 +24,7 @@ from resolver.data_directory import is_writable
 from resolver.elsewhere import Elsewhere
 from resolver.faces.handle_tcp import HandleTcp
 from resolver.faces.handle_udp import HandleUdp
+from resolver.faces.http import HttpFace
 from resolver.faces.sockets import BACKLOG, Bound, bind
 from resolver.handlers.authentication import Authentication
 from resolver.handlers.cached import Cached
@@ -39,6 +41,9 @@ from resolver.sites import SITE_SERIAL, site_of
 from resolver.statistics import Statistics
 from resolver.telemetry import Telemetry
 from resolver.upstream import Upstream
+
+if TYPE_CHECKING:
+    import ssl
 
 ROLES: dict[str, ModuleType] = {
     "top": top,
@@ -75,7 +80,14 @@ class Node:
         self.cache: AnswerCache | None = None
         self.responder: Responder | None = None
         self.statistics: Statistics | None = None
+        self.tls: ssl.SSLContext | None = None
+        """What HTTPS is spoken with; one for all nodes of a network."""
+
+        self.network_readiness: Callable[[], list[str]] = list
+        """Names nodes of the network that are not ready, for those that speak for it."""
+
         self.serving = False
+        self._http_face: HttpFace | None = None
         self._udp: list[HandleUdp] = []
         self._tcp: HandleTcp | None = None
         self._servers: list[asyncio.Server] = []
@@ -191,7 +203,7 @@ class Node:
         return {Cached: cached, Forward: forward}
 
     async def serve(self) -> None:
-        """Start the native faces; the node answers once this returns."""
+        """Start the faces; the node answers once this returns."""
         assert self.handle is not None
         assert self.responder is not None
         for item in self.handle.udp:
@@ -206,11 +218,15 @@ class Node:
                 self._tcp.connection, sock=item, backlog=BACKLOG
             )
             self._servers.append(server)
+        self._http_face = HttpFace(self, self.tls)
+        await self._http_face.start()
         self.serving = True
 
     async def close(self) -> None:
         """Stop: take nothing new, finish what is on its way to disk, let go."""
         self.serving = False
+        if self._http_face is not None:
+            await self._http_face.close()
         for server in self._servers:
             server.close()
         if self.registry is not None:

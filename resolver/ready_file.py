@@ -10,10 +10,16 @@ import os
 from pathlib import Path
 
 from resolver.data_directory import write_atomically
-from resolver.identities import write_credentials
+from resolver.identities import (
+    Administrator,
+    credential_entries,
+    write_keys,
+    write_private,
+)
 from resolver.network import Network
 from resolver.node import Node
 from resolver.plan import PlannedNode
+from resolver.tls_files import client_certificate
 from resolver.topology import seeded_identifiers
 
 VERSION = 1
@@ -42,7 +48,7 @@ def describe(network: Network) -> dict[str, object]:
         "credentials": [
             entry
             for administrator in network.administrators.values()
-            for entry in write_credentials(administrator, network.directory.keys)
+            for entry in _credentials(network, administrator)
         ],
     }
     if network.authority_file is not None:
@@ -84,6 +90,24 @@ def _node(network: Network, planned: PlannedNode) -> dict[str, object]:
         "http": f"http://{host}:{node.http.port}",
         "https": f"https://{host}:{node.https.port}",
     }
+
+
+def _credentials(
+    network: Network, administrator: Administrator
+) -> list[dict[str, object]]:
+    """Describe an administrator's keys, and write them where they can be written."""
+    directory = network.directory
+    assert directory is not None
+    entries = credential_entries(administrator, directory.keys)
+    certificate = directory.keys / f"{administrator.prefix}-rsa.crt"
+    entries[0]["certificate"] = str(certificate)
+    if not directory.read_only:
+        write_keys(administrator, directory.keys)
+        assert network.authority is not None
+        now = network.settings.today()
+        pem = client_certificate(network.authority, administrator, now)
+        write_private(certificate, pem)
+    return entries
 
 
 def _handle(node: Node) -> list[object]:

@@ -41,7 +41,6 @@ from resolver.faces.json_path import Place
 from resolver.faces.structured_json import site_from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from registry.access import Access
     from registry.change import Receipt
@@ -241,8 +240,7 @@ def not_ready(node: "Node") -> list[str]:
         waiting.append(f"{node.settings.name}: registry: {registry.stopped}")
     elif registry is not None and getattr(registry.store, "read_only", False):
         waiting.append(f"{node.settings.name}: registry: read-only")
-    network: Callable[[], list[str]] = getattr(node, "network_readiness", list)
-    return waiting + network()
+    return waiting + node.network_readiness()
 
 
 def check_operator(access: "Access", identity: "Identity | None") -> None:
