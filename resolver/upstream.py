@@ -104,7 +104,7 @@ class Upstream:
         prefix = home_of(name)
         # The walk to any name of the prefix learns where the prefix is served.
         await self.walk(Question(name))
-        sites = self._known(prefix) or ()
+        sites = self._known(prefix) or self._hints.get(prefix, ())
         draft = Draft(OpCode.VERIFY_CHALLENGE, question.encode())
         for server in addresses(sites, name):
             response = await self._exchange(
