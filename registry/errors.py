@@ -25,109 +25,107 @@ RegistryError                    2
     └── VersionError             2    the data directory is from a newer version
 """
 
-from registry.model.codes import ResponseCode
-
 
 class RegistryError(Exception):
     """The registry could not do it."""
 
-    code: ResponseCode = ResponseCode.ERROR
+    code: int = 2
 
 
 class MalformedError(RegistryError, ValueError):
     """Octets do not follow their format: what was expected, what came, where."""
 
-    code = ResponseCode.PROTOCOL_ERROR
+    code = 4
 
 
 class BusyError(RegistryError):
     """The write queue is full; try again."""
 
-    code = ResponseCode.SERVER_TOO_BUSY
+    code = 3
 
 
 class ReadOnlyError(RegistryError):
     """This registry takes no writes now."""
 
-    code = ResponseCode.SERVER_BACKUP
+    code = 7
 
 
 class NotFoundError(RegistryError):
     """The identifier is not registered."""
 
-    code = ResponseCode.HANDLE_NOT_FOUND
+    code = 100
 
 
 class AlreadyExistsError(RegistryError):
     """The identifier is registered already."""
 
-    code = ResponseCode.HANDLE_ALREADY_EXISTS
+    code = 101
 
 
 class InvalidIdentifierError(RegistryError, ValueError):
     """The name is not an identifier, or not of the kind the operation needs."""
 
-    code = ResponseCode.INVALID_HANDLE
+    code = 102
 
 
 class ValuesNotFoundError(RegistryError):
     """The record has no such value."""
 
-    code = ResponseCode.VALUES_NOT_FOUND
+    code = 200
 
 
 class ValueExistsError(RegistryError):
     """The record has a value with this index already."""
 
-    code = ResponseCode.VALUE_ALREADY_EXISTS
+    code = 201
 
 
 class InvalidValueError(RegistryError, ValueError):
     """A value breaks a rule."""
 
-    code = ResponseCode.INVALID_VALUE
+    code = 202
 
 
 class NotHomedError(RegistryError):
     """The prefix does not live at this node."""
 
-    code = ResponseCode.SERVER_NOT_RESP
+    code = 301
 
 
 class AdminError(RegistryError):
     """Who asks is known, but administers nothing here."""
 
-    code = ResponseCode.INVALID_ADMIN
+    code = 400
 
 
 class PermissionsError(RegistryError):
     """Who asks lacks the permission."""
 
-    code = ResponseCode.INSUFFICIENT_PERMISSIONS
+    code = 401
 
 
 class ChallengeNeededError(RegistryError):
     """The operation needs an authenticated client."""
 
-    code = ResponseCode.AUTHENTICATION_NEEDED
+    code = 402
 
 
 class AuthenticationError(RegistryError):
     """The proof of identity is wrong."""
 
-    code = ResponseCode.AUTHENTICATION_FAILED
+    code = 403
 
 
 class CredentialError(RegistryError):
     """The key or secret that should prove the identity cannot be used."""
 
-    code = ResponseCode.INVALID_CREDENTIAL
+    code = 404
 
 
 class GroupError(RegistryError):
     """An administrator group or key record cannot be read."""
 
-    code = ResponseCode.AUTHEN_ERROR
+    code = 406
 
 
 class GroupElsewhereError(GroupError):
@@ -145,7 +143,7 @@ class GroupElsewhereError(GroupError):
 class SerialError(RegistryError):
     """The record changed since it was read."""
 
-    code = ResponseCode.HANDLE_ALREADY_EXISTS
+    code = 101
 
 
 class CorruptError(RegistryError):

@@ -33,7 +33,7 @@ _CHUNK = 2_000
 class TooManyError(RegistryError):
     """The list is longer than one answer may be."""
 
-    code = ResponseCode.ERROR
+    code: int = ResponseCode.ERROR
 
 
 class Listing:
