@@ -124,6 +124,7 @@ def _up(commands: _Commands) -> None:
         action="store_true",
         help="switch authentication off, as deployed enterprise nodes often have it",
     )
+    _add_json(parser)
     parser.set_defaults(run=_run_up)
 
 
@@ -165,6 +166,9 @@ def _resolve(commands: _Commands) -> None:
     parser.add_argument(
         "--trace", action="store_true", help="show each tier that is asked"
     )
+    parser.add_argument(
+        "--fresh", action="store_true", help="past the recursive node's cache"
+    )
     _add_json(parser)
     _add_server(parser)
     parser.set_defaults(run=_run_resolve)
@@ -173,14 +177,16 @@ def _resolve(commands: _Commands) -> None:
 def _run_resolve(options: argparse.Namespace) -> int:
     from resolver.commands import resolve
 
-    return resolve.run(
+    asked = resolve.ResolveOptions(
         options.identifier,
         types=tuple(options.type),
         indexes=tuple(options.index),
         trace=options.trace,
-        as_json=options.json,
+        fresh=options.fresh,
+        json=options.json,
         server=options.server,
     )
+    return resolve.run(asked)
 
 
 def _register(commands: _Commands) -> None:

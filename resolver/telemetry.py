@@ -39,4 +39,5 @@ class Telemetry:
     upstream_requests: int = 0
     upstream_failures: int = 0
     resolutions: int = 0
-    """Identifiers resolved with this node's own authority, successfully."""
+    """Successful answers with values: with this node's own authority, or, at a recursive
+    node, from its cache or from the tree."""

@@ -84,9 +84,11 @@ class AsyncClient:
         types: Sequence[str] = (),
         indexes: Sequence[int] = (),
         public_only: bool = True,
+        fresh: bool = False,
     ) -> Answer:
         """Give the values of an identifier: all, or of these types or indexes.
 
+        `fresh` asks the node itself, past the recursive node's cache.
         Without `public_only`, restricted values are asked for too, of the node itself
         when the client has a credential.
 
@@ -95,7 +97,9 @@ class AsyncClient:
             UnreachableError: Nobody answered in time.
             BadAnswerError: The answer breaks the protocol.
         """
-        asked = request.question(identifier, types, indexes, public_only=public_only)
+        asked = request.question(
+            identifier, types, indexes, public_only=public_only, fresh=fresh
+        )
         return await self._hold(self._conversations.resolve(asked))
 
     async def resolve_many(
@@ -124,12 +128,18 @@ class AsyncClient:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def trace(self, identifier: str, *, types: Sequence[str] = ()) -> Answer:
+    async def trace(
+        self,
+        identifier: str,
+        *,
+        types: Sequence[str] = (),
+        indexes: Sequence[int] = (),
+    ) -> Answer:
         """Resolve, then ask every node on the way; see the answer's `hops`.
 
         An error that a node answers is in the answer's `code` and does not raise.
         """
-        asked = request.question(identifier, types)
+        asked = request.question(identifier, types, indexes)
         return await self._hold(self._conversations.trace(asked))
 
     async def register(

@@ -90,9 +90,11 @@ class Client:
         types: Sequence[str] = (),
         indexes: Sequence[int] = (),
         public_only: bool = True,
+        fresh: bool = False,
     ) -> Answer:
         """Give the values of an identifier: all, or of these types or indexes.
 
+        `fresh` asks the node itself, past the recursive node's cache.
         Without `public_only`, restricted values are asked for too, of the node itself
         when the client has a credential.
 
@@ -101,7 +103,9 @@ class Client:
             UnreachableError: Nobody answered in time.
             BadAnswerError: The answer breaks the protocol.
         """
-        asked = request.question(identifier, types, indexes, public_only=public_only)
+        asked = request.question(
+            identifier, types, indexes, public_only=public_only, fresh=fresh
+        )
         return self._hold(self._conversations.resolve(asked))
 
     def resolve_many(
@@ -123,12 +127,18 @@ class Client:
         window = Window(self._transport, server, concurrency, ordered=ordered)
         return self._through(window, identifiers)
 
-    def trace(self, identifier: str, *, types: Sequence[str] = ()) -> Answer:
+    def trace(
+        self,
+        identifier: str,
+        *,
+        types: Sequence[str] = (),
+        indexes: Sequence[int] = (),
+    ) -> Answer:
         """Resolve, then ask every node on the way; see the answer's `hops`.
 
         An error that a node answers is in the answer's `code` and does not raise.
         """
-        asked = request.question(identifier, types)
+        asked = request.question(identifier, types, indexes)
         return self._hold(self._conversations.trace(asked))
 
     def register(

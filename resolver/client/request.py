@@ -51,10 +51,12 @@ def question(
     indexes: Iterable[int] = (),
     *,
     public_only: bool = True,
+    fresh: bool = False,
 ) -> Question:
     """Make the question for values: all, or those with these types or indexes."""
     checked(identifier)
     flags = _ASK_FLAGS | (OpFlag.PUBLIC_ONLY if public_only else 0)
+    flags |= OpFlag.AUTHORITATIVE if fresh else 0
     kinds = tuple(kind.encode() for kind in types)
     return Question(identifier.encode(), tuple(indexes), kinds, flags=int(flags))
 

@@ -32,6 +32,10 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
         made.add_row(*map(escape, _row(node, ready)))
     show(made)
     show(_credentials(ready))
+
+
+def say_how_to_stop(ready: dict[str, Any]) -> None:
+    """Say what a person must know, whatever stdout gets."""
     if ready["open_writes"]:
         say("OPEN WRITES: authentication is off, everybody may read and change all")
     say(f"data in {ready['data']}; Ctrl-C stops")

@@ -32,6 +32,7 @@ def fail(text: str, hint: str = "") -> None:
 def print_json(value: object) -> None:
     """Write one JSON document to stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+    sys.stdout.flush()
 
 
 def table(title: str, *columns: str) -> Table:

@@ -1,6 +1,7 @@
 """`idis resolve`: ask the recursive node, and show the way if wanted."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.markup import escape
 from rich.table import Table
@@ -17,34 +18,43 @@ from resolver.session.walk import Hop
 _SHOWN = 100
 
 
-def run(
-    identifier: str,
-    *,
-    types: Sequence[str],
-    indexes: Sequence[int],
-    trace: bool,
-    as_json: bool,
-    server: str | None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class ResolveOptions:
+    """Arguments of `idis resolve`."""
+
+    identifier: str
+    types: tuple[str, ...] = ()
+    indexes: tuple[int, ...] = ()
+    trace: bool = False
+    fresh: bool = False
+    json: bool = False
+    server: str | None = None
+
+
+def run(options: ResolveOptions) -> int:
     """Resolve an identifier; 0 when it has values, 1 when it has not.
 
     Raises:
         AnswerError: The answer is no.
         UnreachableError: Nobody answered.
     """
-    with Client(server_address(server)) as client:
-        if trace:
-            answer = client.trace(identifier, types=types)
-        else:
-            answer = client.resolve(identifier, types=types, indexes=indexes)
-    if as_json:
+    answer = _ask(options)
+    if options.json:
         print_json(as_dict(answer))
     else:
         show_answer(answer)
     if answer.code == ResponseCode.SUCCESS:
         return 0
-    fail(str(answer_error(answer.code, answer.message, identifier)))
+    fail(str(answer_error(answer.code, answer.message, options.identifier)))
     return 1
+
+
+def _ask(options: ResolveOptions) -> Answer:
+    name, types, indexes = options.identifier, options.types, options.indexes
+    with Client(server_address(options.server)) as client:
+        if options.trace:
+            return client.trace(name, types=types, indexes=indexes)
+        return client.resolve(name, types=types, indexes=indexes, fresh=options.fresh)
 
 
 def show_answer(answer: Answer) -> None:

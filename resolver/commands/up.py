@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
+from resolver.commands.console import print_json
 from resolver.errors import SetupError
 from resolver.faces.sockets import LOOPBACK
 from resolver.network import Network, NetworkSettings
@@ -33,6 +35,7 @@ class UpOptions:
     port_base: int | None = None
     ready_file: Path | None = None
     open_writes: bool = False
+    json: bool = False
 
 
 def network_settings(options: UpOptions) -> NetworkSettings:
@@ -98,15 +101,22 @@ async def _serve(settings: NetworkSettings, options: UpOptions) -> None:
     try:
         ready = describe(network)
         left = _announce(ready, options)
-        _show(network, ready, loop.time() - started)
+        _show(network, ready, loop.time() - started, as_json=options.json)
         await stop.wait()
     except OSError as error:
         message = f"the ready file cannot be written: {error}"
         raise SetupError(message, "choose another --ready-file") from error
     finally:
         for file in left:
-            file.unlink(missing_ok=True)
+            _remove_own(file)
         await network.close()
+
+
+def _remove_own(file: Path) -> None:
+    """Remove a description, unless another network has put its own there since."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        if json.loads(file.read_text())["pid"] == os.getpid():
+            file.unlink()
 
 
 def _tune_collector() -> None:
@@ -133,10 +143,16 @@ def _announce(ready: dict[str, object], options: UpOptions) -> list[Path]:
     return written
 
 
-def _show(network: Network, ready: dict[str, object], seconds: float) -> None:
-    from resolver.commands.banner import show_network
+def _show(
+    network: Network, ready: dict[str, object], seconds: float, *, as_json: bool
+) -> None:
+    from resolver.commands.banner import say_how_to_stop, show_network
 
-    show_network(network, ready, seconds)
+    if as_json:
+        print_json(ready)
+    else:
+        show_network(network, ready, seconds)
+    say_how_to_stop(ready)
 
 
 def _topology(options: UpOptions) -> Topology:

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 _LATE = failure(
     ResponseCode.AUTHEN_TIMEOUT, "no challenge waits for this answer: it is too late"
 )
+_NO_CONNECTION = failure(
+    ResponseCode.OPERATION_NOT_SUPPORTED,
+    "a login belongs to a TCP connection: connect by TCP",
+)
 
 
 class Elsewhere(Protocol):
@@ -82,17 +86,17 @@ class Authentication:
 
     def _login(self, query: Query) -> Reply:
         if not query.origin.connected:
-            text = "a login belongs to a TCP connection: connect by TCP"
-            return failure(ResponseCode.OPERATION_NOT_SUPPORTED, text)
+            return _NO_CONNECTION
         message = "prove who you are"
         raise ChallengeNeededError(message)
 
-    async def _answered(self, query: Query) -> Reply:
+    def _answered(self, query: Query) -> Reply | Awaitable[Reply]:
+        pending = self._take(query)
+        return _LATE if pending is None else self._prove(query, pending)
+
+    async def _prove(self, query: Query, pending: Pending) -> Reply:
         answer = query.request
         assert isinstance(answer, ChallengeAnswer)
-        pending = self._take(query)
-        if pending is None:
-            return _LATE
         identity = await self._identify(answer, pending)
         if pending.request.header.opcode == OpCode.LOGIN_ID_SYSTEM:
             return _logged_in(query, pending, identity)
@@ -223,6 +227,9 @@ def _logged_in(query: Query, pending: Pending, identity: Identity) -> Reply:
     Raises:
         AuthenticationError: Another client answered the challenge.
     """
+    if not query.origin.connected:
+        # All who ask over UDP have one origin: it must never get an identity.
+        return _NO_CONNECTION
     login = decode_request(OpCode.LOGIN_ID_SYSTEM, pending.request.body)
     assert isinstance(login, Login)
     if (canonical(login.user), login.user_index) != identity:

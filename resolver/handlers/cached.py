@@ -40,5 +40,6 @@ class Cached:
         self._telemetry.cache_hits += 1
         body = entry.tail
         if entry.code == ResponseCode.SUCCESS:
+            self._telemetry.resolutions += 1
             body = blob(request.handle) + body
         return Reply(entry.code, body, authoritative=False)

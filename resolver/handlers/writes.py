@@ -182,7 +182,8 @@ class Writes:
         return self._make_home(change)
 
     async def _make_home(self, change: Change) -> Reply:
-        if change.operation is Operation.HOME:
+        if change.operation is Operation.HOME and change.trusted:
+            # Nobody else may home: no walk through the tree for who is refused.
             admins = await self._admins_of(change.name)
             change = replace(change, values=admins)
         await self._submit(change)
@@ -195,8 +196,12 @@ class Writes:
         that nobody has allocated is administered by this node's operators alone.
         """
         name = prefix_handle(prefix)
-        record = self._registry.get(name)
-        values = record.values if record else await self._elsewhere.values(name)
+        with self._registry.store.snapshot() as snapshot:
+            record = snapshot.get(name)
+            is_here = snapshot.home(home_of(name)) is not None
+        values = record.values if record else ()
+        if record is None and not is_here:
+            values = await self._elsewhere.values(name)
         return tuple(v for v in values if v.type.upper() == "HS_ADMIN")
 
 

@@ -68,16 +68,17 @@ _ids = itertools.count(1)
 
 @contextlib.asynccontextmanager
 async def serve(
-    directory: Path, roots=None, name: str = "native", prefix: str = PREFIX, **settings
+    directory: Path, roots=None, role: str = "enterprise", **settings
 ) -> AsyncIterator[Node]:
-    """Run an enterprise node; its upstream is at `roots`, else itself."""
+    """Run a node; the root of the tree is at `roots`, else the node itself."""
+    settings.setdefault("name", role)
     chosen = NodeSettings(
-        name, "enterprise", prefix=prefix, directory=directory / name, **settings
+        role=role, directory=directory / settings["name"], **settings
     )
     node = Node(chosen, SERVER_KEY)
     node.bind()
     with ThreadPoolExecutor(1) as executor:
-        node.open(executor, prefix, roots or node.sites)
+        node.open(executor, "88", roots or node.sites)
         await node.serve()
         try:
             yield node
