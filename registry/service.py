@@ -158,7 +158,7 @@ class Registry:
                 try:
                     evaluated.append((evaluation.apply(change), done))
                 except Exception as error:  # noqa: BLE001 (told to who asked)
-                    done(None, error)
+                    _tell(done, None, error)
         return evaluation.batch, evaluated
 
     def _write(self, batch: Batch, done: _Evaluated) -> None:
@@ -197,10 +197,9 @@ class Registry:
                 follower(batch.records)
             except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
                 # The group is durable whatever a follower makes of it.
-                context = {"message": f"follower {follower!r}", "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
-        for receipt, tell in done:
-            tell(receipt, None)
+                _report(follower, error)
+        for receipt, asker in done:
+            _tell(asker, receipt, None)
         self._next()
 
     def _refuse(self, done: _Evaluated, error: BaseException) -> None:
@@ -229,7 +228,20 @@ def _stopped(reason: StoreError) -> ReadOnlyError:
 
 def _fail_all(waiting: Iterable[tuple[object, Done]], error: Exception) -> None:
     for _, done in waiting:
-        done(None, error)
+        _tell(done, None, error)
+
+
+def _tell(done: Done, receipt: Receipt | None, error: Exception | None) -> None:
+    try:
+        done(receipt, error)
+    except Exception as failure:  # noqa: BLE001 (handed to the loop's handler)
+        # The others of the group, and whoever comes later, must not wait for it.
+        _report(done, failure)
+
+
+def _report(called: object, error: Exception) -> None:
+    context = {"message": f"{called!r} has failed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _settle(

@@ -19,8 +19,8 @@ from resolver.identities import (
 from resolver.network import Network
 from resolver.node import Node
 from resolver.plan import PlannedNode
+from resolver.seeded import seeded_identifiers
 from resolver.tls_files import client_certificate
-from resolver.topology import seeded_identifiers
 
 VERSION = 1
 

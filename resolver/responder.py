@@ -27,8 +27,8 @@ from resolver.session.challenge import (
 from resolver.telemetry import Telemetry
 from resolver.wire.codes import MessageFlag, OpFlag
 from resolver.wire.credential import HS_SIGNED, MessageCredential, signed_octets
-from resolver.wire.envelope import Envelope
-from resolver.wire.header import DEFAULT_LIFE_SECONDS, Header
+from resolver.wire.envelope import MAX_MESSAGE_OCTETS, Envelope
+from resolver.wire.header import DEFAULT_LIFE_SECONDS, UNKNOWN_SITE_SERIAL, Header
 from resolver.wire.message import Message, build_message, decode_message
 from resolver.wire.request import KNOWN_OPERATIONS, decode_request
 from resolver.wire.response import SHA1, SHA256, Challenge, Failure, digest_of
@@ -40,6 +40,9 @@ Signer = Callable[[bytes], bytes]
 """Signs a certified message with the server's key: RSA, PKCS #1 v1.5, SHA-256."""
 
 MAX_RECURSION = 16
+MAX_BODY_OCTETS = MAX_MESSAGE_OCTETS - 4096
+"""Longest body of an answer; header, digest and credential take the rest."""
+
 NEWEST = (2, 11)
 _LOG = logging.getLogger("resolver")
 _FAULT = "Server error processing request, see server logs"
@@ -51,6 +54,11 @@ _CT = int(OpFlag.CERTIFIED)
 _REC = int(OpFlag.RECURSIVE)
 _CN = int(OpFlag.CONTINUOUS)
 _UNREADABLE = int(MessageFlag.COMPRESSED | MessageFlag.ENCRYPTED)
+_UNREADABLE_REPLY = failure(
+    ResponseCode.OPERATION_NOT_SUPPORTED,
+    "compressed or encrypted messages are not supported",
+)
+_NO_HEADER = Header(0, 0, 0, UNKNOWN_SITE_SERIAL, 0, 0, 0, 0)
 
 # How peers before 2.5 know two codes that have moved since (handle notes §1.6).
 _OLD_CODES: dict[int, int] = {
@@ -84,13 +92,10 @@ class Responder:
             message = decode_message(octets)
         except MalformedError as error:
             return self._malformed(octets, error, now)
-        if message.header.response_code:
-            self._telemetry.malformed += 1
-            return ()
-        if message.header.opcode not in KNOWN_OPERATIONS:
-            self._telemetry.malformed += 1
-            self._telemetry.requests[origin.transport, 0] += 1
-            return (unknown_operation(now),)
+        header = message.header
+        if header.response_code or header.opcode not in KNOWN_OPERATIONS:
+            self._telemetry.requests[origin.transport, 0] += not header.response_code
+            return self._no_request(message, None, now)
         reply = self._answer(message, origin, peer, now)
         if isinstance(reply, Reply):
             return self._encode(message, reply, now)
@@ -165,6 +170,8 @@ class Responder:
         return self._encode(message, await reply, now)
 
     def _encode(self, message: Message, reply: Reply, now: float) -> Octets:
+        if len(reply.body) > MAX_BODY_OCTETS:
+            reply = _too_long(reply)
         self._telemetry.answers[reply.code] += 1
         if not reply.more:
             return (self._encode_one(message, reply, reply.body, now),)
@@ -181,7 +188,8 @@ class Responder:
         """Put one body on the wire: echo what the request set, add what it asked."""
         envelope, header = message.envelope, message.header
         code = reply.code
-        flags = header.flags | _REC | extra  # set even unasked (golden vectors)
+        # REC is set even unasked (golden vectors); CN is about the answer's own parts.
+        flags = header.flags & ~_CN | _REC | extra
         flags = flags | _AT if reply.authoritative else flags & ~_AT
         if code == ResponseCode.AUTHENTICATION_NEEDED:
             flags |= _RD  # a client cannot answer without the digest, asked or not
@@ -221,14 +229,25 @@ class Responder:
         ).encode()
 
     def _malformed(self, octets: bytes, error: MalformedError, now: float) -> Octets:
-        self._telemetry.malformed += 1
         if len(octets) < _BOTH.size:
+            self._telemetry.malformed += 1
             return ()
         envelope, header = Envelope.decode(octets), Header.decode(octets[20:])
-        if header.response_code:
-            return ()
         message = Message(envelope, header, b"", b"")
-        return self._encode(message, failure(error.code, str(error)), now)
+        return self._no_request(message, failure(error.code, str(error)), now)
+
+    def _no_request(self, message: Message, reply: Reply | None, now: float) -> Octets:
+        """Answer what cannot be a request; responses get silence."""
+        self._telemetry.malformed += 1
+        if message.envelope.flags & _UNREADABLE:
+            # The header is compressed or encrypted as well: what it says is chance.
+            message = message._replace(header=_NO_HEADER, body=b"")
+            return self._encode(message, _UNREADABLE_REPLY, now)
+        if message.header.response_code:
+            return ()
+        if reply is None:
+            return (unknown_operation(now),)
+        return self._encode(message, reply, now)
 
 
 def unknown_operation(now: float) -> bytes:
@@ -251,12 +270,21 @@ def _guard(message: Message) -> Reply | None:
         text = f"protocol {envelope.major}.{envelope.minor}: 2.x or 3.x expected"
         return failure(ResponseCode.PROTOCOL_ERROR, text)
     if envelope.flags & _UNREADABLE:
-        text = "compressed or encrypted messages are not supported"
-        return failure(ResponseCode.OPERATION_NOT_SUPPORTED, text)
+        return _UNREADABLE_REPLY
     if message.header.recursion_count > MAX_RECURSION:
         text = f"{message.header.recursion_count} recursions, at most {MAX_RECURSION}"
         return failure(ResponseCode.RECURSION_COUNT_TOO_HIGH, text)
     return None
+
+
+def _too_long(reply: Reply) -> Reply:
+    """Say that an answer is too long: the official SDK hangs on it (notes §1.1)."""
+    text = (
+        f"the answer has {len(reply.body)} octets, at most {MAX_BODY_OCTETS} fit in "
+        "a message: ask for fewer values, by index or type"
+    )
+    failed = failure(ResponseCode.ERROR, text)
+    return reply._replace(code=failed.code, body=failed.body)
 
 
 def _negotiated(envelope: Envelope) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from registry.model.value import Value
 from registry.prefixes import admin_value, prefix_values
 from resolver.identities import Administrator
 from resolver.plan import PlannedNode
-from resolver.topology import Enterprise, seeded_identifiers
+from resolver.seeded import seeded_identifiers
+from resolver.topology import Enterprise
 
 
 def seed_changes(

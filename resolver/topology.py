@@ -13,16 +13,14 @@ alone, so two starts give the same identifiers.
 """
 
 import bisect
-import datetime as dt
 import difflib
 import re
 import tomllib
-import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
 from resolver.errors import SetupError
 
@@ -59,10 +57,6 @@ _INDUSTRY_KEYS = {"industry", "industry_title", "industry_title_en"}
 _SECONDARY_KEYS = {"enterprise"} | _TOP_KEYS | _INDUSTRY_KEYS
 _ENTERPRISE_KEYS = {"self_run", "product"} | _TOP_KEYS
 _PRODUCT_KEYS = {"model", "name", "name_en", "gtin"}
-
-_FIRST_DAY = dt.date(2025, 10, 1)
-_DAYS = 150
-_SEEDED_SUFFIXES = ("SN0001", "SN0042", "LOT0001")
 
 
 class TopologyError(SetupError):
@@ -144,20 +138,6 @@ class Topology:
         )
 
 
-class SeededValue(NamedTuple):
-    """One value of an identifier: its type, like URL, and its text."""
-
-    type: str
-    data: str
-
-
-class SeededIdentifier(NamedTuple):
-    """An identifier that exists after boot."""
-
-    identifier: str
-    values: tuple[SeededValue, ...]
-
-
 def load_topology(path: Path) -> Topology:
     """Read the topology a user wrote; TopologyError if it cannot be used."""
     try:
@@ -195,17 +175,6 @@ def parse_topology(octets: bytes, source: str) -> Topology:
         raise root.refusal("secondary", "at least one [[secondary]] table")
     secondaries = tuple(_secondary(table, top.prefix) for table in tables)
     return Topology(name, top, recursive, secondaries)
-
-
-def seeded_identifiers(enterprise: Enterprise) -> tuple[SeededIdentifier, ...]:
-    """Return what exists under an enterprise after boot (emulator convention).
-
-    Two serial numbers, their batch, and a product class for every product. SN0002 is
-    left for users to register.
-    """
-    items = (_seeded_item(enterprise, suffix) for suffix in _SEEDED_SUFFIXES)
-    classes = (_seeded_class(enterprise, product) for product in enterprise.products)
-    return (*items, *classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,40 +426,3 @@ def _shown(value: object) -> str:
     shown = repr(value) if isinstance(value, str) else str(value)
     shown = shown.lower() if isinstance(value, bool) else shown
     return shown if len(shown) <= 80 else f"{shown[:80]}…"
-
-
-def _seeded_item(enterprise: Enterprise, suffix: str) -> SeededIdentifier:
-    """Make an item of the first batch; without products it bears the maker's title."""
-    product = enterprise.products[0] if enterprise.products else None
-    days = zlib.crc32(enterprise.prefix.encode()) % _DAYS
-    return _seeded(
-        enterprise,
-        suffix,
-        NAME=product.name if product else enterprise.title,
-        MODEL=product.model if product else None,
-        BATCH="LOT0001",
-        MADE=(_FIRST_DAY + dt.timedelta(days)).isoformat(),
-        GTIN=product.gtin if product else None,
-    )
-
-
-def _seeded_class(enterprise: Enterprise, product: Product) -> SeededIdentifier:
-    return _seeded(
-        enterprise,
-        f"MODEL/{product.model}",
-        NAME=product.name,
-        NAME_EN=product.name_en,
-        MODEL=product.model,
-        GTIN=product.gtin,
-    )
-
-
-def _seeded(
-    enterprise: Enterprise, suffix: str, **values: str | None
-) -> SeededIdentifier:
-    url = f"https://{enterprise.name}.example.com/{suffix}"
-    present = ((kind, data) for kind, data in values.items() if data is not None)
-    return SeededIdentifier(
-        f"{enterprise.prefix}/{suffix}",
-        (SeededValue("URL", url), *(SeededValue(*pair) for pair in present)),
-    )

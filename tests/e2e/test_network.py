@@ -11,10 +11,10 @@ from registry.model.value import DEFAULT_TTL_SECONDS, Permission, Value
 from resolver.cache import MAX_TTL_SECONDS
 from resolver.client import Client, ClientSettings, RetryPolicy
 from resolver.ready_file import describe
+from resolver.seeded import seeded_identifiers
 from resolver.session.draft import QUERY_FLAGS, Draft
 from resolver.session.signature import PrivateKeyCredential, SecretCredential
 from resolver.session.token import make_token
-from resolver.topology import seeded_identifiers
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.message import decode_message
 from resolver.wire.request import OnHandle, WithValues
@@ -189,7 +189,7 @@ async def test_a_bare_prefix_gives_the_site_first_with_a_tcp_interface(
     assert body_of(message).handle == prefix.encode()
     assert first.type == "HS_SITE"
     (server,) = Site.decode(first.data).servers
-    port = next(i.port for i in server.interfaces if i.protocol is Protocol.TCP)
+    port = next(i.port for i in server.interfaces if i.protocol == Protocol.TCP)
     node = network.node_of(prefix)
     assert port == node.handle.port
     direct = decode_message(await exchange_tcp(port, question(f"{prefix}/admin")))

@@ -174,9 +174,7 @@ DIGESTS = st.one_of(
 
 ENVELOPES = st.builds(Envelope, U8, U8, U8, U8, U32, U32, U32, U32)
 HEADERS = st.builds(Header, U32, U32, U32, U16, U8, U8, U32, U32)
-CREDENTIALS = st.builds(
-    MessageCredential, OCTETS, U32, TEXT, TEXT, OCTETS, U8, U8, U16
-)
+CREDENTIALS = st.builds(MessageCredential, OCTETS, U32, TEXT, TEXT, OCTETS, U8, U8, U16)
 
 GOLDEN = golden_pairs()
 VECTORS = [

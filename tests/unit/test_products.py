@@ -14,7 +14,8 @@ from bench.products import (
     rows,
     write_products,
 )
-from resolver.topology import builtin_topology, seeded_identifiers
+from resolver.seeded import seeded_identifiers
+from resolver.topology import builtin_topology
 
 CHECKED_IN = Path(__file__).parents[2] / "examples" / "products.csv"
 ENTERPRISES = {each.prefix: each for each in builtin_topology().enterprises}

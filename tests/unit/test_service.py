@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from registry import service
-from registry.change import Change
+from registry.change import Change, Receipt
 from registry.errors import (
     AlreadyExistsError,
     BusyError,
@@ -76,14 +76,25 @@ def store(tmp_path):
     store.close()
 
 
+class ImpatientRegistry(Registry):
+    """A registry whose callers do not wait for ever, so that a test fails instead."""
+
+    async def submit(self, change: Change) -> Receipt:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await super().submit(change)
+
+    async def drain(self) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await super().drain()
+
+
 @pytest.fixture
 async def registry(store):
     with ThreadPoolExecutor(1) as executor:
-        registry = Registry(store, executor, lambda: NOW)
+        registry = ImpatientRegistry(store, executor, lambda: NOW)
         yield registry
         store.gate.set()
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            await registry.drain()
+        await registry.drain()
 
 
 def enqueue(registry: Registry, *suffixes) -> list[asyncio.Future]:
@@ -206,10 +217,32 @@ async def test_a_follower_that_fails_keeps_nobody_waiting(registry):
     registry.follow(broken)
     registry.follow(lambda names: heard.append(sorted(names)))
     for suffix in ("a", "b"):
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            await registry.submit(create(suffix))
+        await registry.submit(create(suffix))
     assert heard == [[name("A")], [name("B")]]
     assert reported == [failure, failure]
+
+
+async def test_an_asker_that_fails_keeps_nobody_waiting(registry):
+    told, reported = [], []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    failure = ValueError("asker")
+
+    def broken(receipt, error):
+        told.append((receipt and receipt.serial, type(error)))
+        raise failure
+
+    for _ in range(2):  # made, then refused
+        registry.enqueue_calling(create("x"), broken)
+        registry.enqueue_calling(create("x"), broken)
+        await registry.submit(create(len(told)))
+    assert told == [
+        (None, AlreadyExistsError),
+        (1, type(None)),
+        (None, AlreadyExistsError),
+        (None, AlreadyExistsError),
+    ]
+    assert reported == [failure] * 4
 
 
 async def test_draining_waits_for_all_that_was_asked(registry, store):
@@ -330,8 +363,7 @@ async def test_a_failing_disk_stops_writing_and_not_reading(registry, store, fai
     with pytest.raises(ReadOnlyError, match="writing has stopped until") as refused:
         registry.enqueue(create("d"))
     assert refused.value.code == 7
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        await registry.drain()
+    await registry.drain()
     assert store.sizes == [1]
     assert registry.stopped is not None
     assert registry.get(name("kept")).serial == 1
@@ -367,7 +399,7 @@ async def test_a_store_for_reading_only_refuses_and_reads(tmp_path):
     store.close()
     store = LmdbStore(tmp_path, read_only=True)
     with ThreadPoolExecutor(1) as executor:
-        registry = Registry(store, executor, lambda: NOW)
+        registry = ImpatientRegistry(store, executor, lambda: NOW)
         assert registry.store_is_read_only
         for _ in range(2):
             with pytest.raises(ReadOnlyError, match="reading only"):
@@ -388,7 +420,7 @@ async def test_a_snapshot_that_cannot_be_had_fails_its_group_alone(registry, sto
 async def test_an_executor_that_has_shut_down_keeps_nobody_waiting(store):
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    registry = Registry(store, executor, lambda: NOW)
+    registry = ImpatientRegistry(store, executor, lambda: NOW)
     (error,) = await outcomes(enqueue(registry, "a"))
     assert isinstance(error, StoreError)
     async with asyncio.timeout(DEADLINE_SECONDS):
@@ -399,7 +431,7 @@ async def test_a_write_that_the_executor_dropped_is_not_acknowledged(store):
     executor = ThreadPoolExecutor(1)
     release = threading.Event()
     executor.submit(release.wait, DEADLINE_SECONDS)
-    registry = Registry(store, executor, lambda: NOW)
+    registry = ImpatientRegistry(store, executor, lambda: NOW)
     futures = enqueue(registry, "a")
     await asyncio.sleep(0)
     executor.shutdown(wait=False, cancel_futures=True)
@@ -417,7 +449,7 @@ async def test_a_full_map_grows_and_nobody_notices(tmp_path, monkeypatch):
     store = LmdbStore(tmp_path)
     seed(store, home())
     with ThreadPoolExecutor(1) as executor:
-        registry = Registry(store, executor, lambda: NOW)
+        registry = ImpatientRegistry(store, executor, lambda: NOW)
         for number in range(8):
             large = create(number, url(1, bytes(200_000)))
             receipt = await registry.submit(large)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from resolver.errors import SetupError
+from resolver.seeded import seeded_identifiers
 from resolver.topology import (
     MAX_FILE_OCTETS,
     Ports,
@@ -14,7 +15,6 @@ from resolver.topology import (
     builtin_topology,
     load_topology,
     parse_topology,
-    seeded_identifiers,
 )
 
 SMALL = """\
