@@ -92,6 +92,7 @@ class Prefixes:
         Raises:
             RegistryError: As for `delegate` and `home`.
         """
+        self._record(prefix)
         await self.home(prefix)
         return await self.delegate(prefix, sites)
 

@@ -95,7 +95,7 @@ class Registry:
             RegistryError: It breaks a rule, or the store failed; nothing of it
                 was written.
         """
-        return await asyncio.shield(self.enqueue(change))
+        return await self.enqueue(change)
 
     def enqueue(self, change: Change) -> "asyncio.Future[Receipt]":
         """Queue a change and give the future of its receipt.

@@ -4,7 +4,8 @@ A role is an ordered tuple of handlers (`resolver.roles`). A handler is called w
 a `Query` and gives one of
 
 - a `Reply`: the question is answered, handlers below are not asked;
-- an awaitable of a `Reply`: the answer needs waiting, the face goes on meanwhile;
+- an awaitable of a `Reply`: the answer needs waiting, the face goes on meanwhile, or
+  turns the request away and closes the awaitable, a coroutine, before it has begun;
 - a `Deferred` of a `Reply` or an error: the same, without a task;
 - `None`: not mine, ask the next.
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 class Origin:
     """Where queries come from: one per TCP connection, one per UDP socket."""
 
-    __slots__ = ("connected", "identity", "pending", "transport")
+    __slots__ = ("connected", "full", "identity", "pending", "transport")
 
     def __init__(self, transport: str, *, connected: bool) -> None:
         self.transport = transport
@@ -40,6 +41,9 @@ class Origin:
 
         self.connected = connected
         """Whether all its queries come from one client, so that it can log in."""
+
+        self.full = False
+        """Whether no more answers can be waited for: "too busy" then."""
 
         self.identity: Identity | None = None
         """Who logged in on this connection."""

@@ -7,6 +7,7 @@ when it is asked for.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
 _INTERRUPTED = 130
 _MAX_SECONDARIES = 35
+_LARGEST_INDEX = 0x7FFF_FFFF
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,16 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def guarded(command: Callable[[], int]) -> int:
     """Run a command; turn its errors into one clear line, a hint and an exit code."""
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()
     except (ResolverError, RegistryError) as error:
         code, hint = _outcome(error)
         fail(str(error), hint)
         return code
+    except UnicodeEncodeError as error:
+        fail(f"an argument is not text: {error.reason}", "write it in UTF-8")
+        return MISUSE
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has seen enough
+        # Whoever read our output has seen enough; what is left goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    return code
 
 
 def _outcome(error: ResolverError | RegistryError) -> tuple[int, str]:
@@ -159,7 +167,7 @@ def _resolve(commands: _Commands) -> None:
         "--index",
         action="append",
         default=[],
-        type=int,
+        type=_index,
         metavar="N",
         help="only this index",
     )
@@ -292,6 +300,14 @@ def _secondaries(text: str) -> int:
     number = int(text)
     if not 1 <= number <= _MAX_SECONDARIES:
         message = f"1 to {_MAX_SECONDARIES} secondary nodes, got {number}"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def _index(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= _LARGEST_INDEX:
+        message = f"an index from 1 to {_LARGEST_INDEX}, got {number}"
         raise argparse.ArgumentTypeError(message)
     return number
 

@@ -20,6 +20,9 @@ from typing import Self
 from resolver.errors import SetupError
 
 FORMAT = 1
+_DESCRIPTION = "network.json"
+_LOCK = "lock"
+_OWN = (_LOCK, f".{_DESCRIPTION}.")
 
 
 @dataclass(slots=True)
@@ -48,8 +51,12 @@ class DataDirectory:
         try:
             directory._open(seed)
         except OSError as error:
+            directory.close()
             message = f"data directory {path}: {error.strerror or error}"
             raise SetupError(message, "choose another one with --data") from error
+        except SetupError:
+            directory.close()
+            raise
         return directory
 
     def node(self, name: str) -> Path:
@@ -75,9 +82,8 @@ class DataDirectory:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _open(self, seed: int) -> None:
-        made = not self.path.exists()
-        if made:
-            self.path.mkdir(parents=True)
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._check_strangers()
         self.read_only = not is_writable(self.path)
         if not self.read_only:
             self._take_lock()
@@ -87,7 +93,7 @@ class DataDirectory:
                 directory.mkdir(mode=0o700, exist_ok=True)
 
     def _take_lock(self) -> None:
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -96,15 +102,25 @@ class DataDirectory:
             raise SetupError(message, "stop it, or choose another --data") from None
         self._lock = descriptor
 
+    def _check_strangers(self) -> None:
+        """Leave a directory alone that holds something else, without a trace."""
+        names = {item.name for item in self.path.iterdir()}
+        # What begins so was left by a start that was cut off.
+        strangers = sorted(name for name in names if not name.startswith(_OWN))
+        if strangers and _DESCRIPTION not in names:
+            message = f"{self.path} holds other files ({strangers[0]}, ...)"
+            raise SetupError(message, "choose an empty or new directory with --data")
+
     def _check(self, seed: int) -> None:
-        file = self.path / "network.json"
+        file = self.path / _DESCRIPTION
         if not file.exists():
-            self._begin(file, seed)
+            text = json.dumps({"format": FORMAT, "seed": seed}) + "\n"
+            write_atomically(file, text)
             return
         try:
             found = json.loads(file.read_text())
             form, made_with = int(found["format"]), int(found["seed"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             message = f"{file} is not the description of a network"
             raise SetupError(message, "choose another --data") from None
         if form > FORMAT:
@@ -116,13 +132,6 @@ class DataDirectory:
         if made_with != seed:
             message = f"data directory {self.path} was made with --seed {made_with}"
             raise SetupError(message, f"use --seed {made_with}, or another --data")
-
-    def _begin(self, file: Path, seed: int) -> None:
-        strangers = sorted({item.name for item in self.path.iterdir()} - {"lock"})
-        if strangers:
-            message = f"{self.path} holds other files ({strangers[0]}, ...)"
-            raise SetupError(message, "choose an empty or new directory with --data")
-        file.write_text(json.dumps({"format": FORMAT, "seed": seed}) + "\n")
 
 
 def is_writable(directory: Path) -> bool:

@@ -10,6 +10,7 @@ them may administer the prefix, since its HS_ADMIN names index 0 (emulator conve
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,16 +72,21 @@ class Administrator:
 
 
 def make_administrators(
-    keys: SeededKeys, prefixes: list[str]
+    keys: SeededKeys, prefixes: Sequence[str]
 ) -> dict[str, Administrator]:
     """Make the administrators of these prefixes from the network's seed."""
-    labels = [f"{prefix}/admin" for prefix in prefixes]
+    labels = [key_label(prefix) for prefix in prefixes]
     return {
         prefix: Administrator(prefix, rsa, keys.sm2(label), keys.secret(label))
         for prefix, label, rsa in zip(
             prefixes, labels, keys.rsa_many(labels), strict=True
         )
     }
+
+
+def key_label(prefix: str) -> str:
+    """Give the label under which the keys of a prefix's administrator are derived."""
+    return f"{prefix}/admin"
 
 
 def key_file(administrator: Administrator, kind: str, directory: Path) -> Path:

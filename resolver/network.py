@@ -39,6 +39,7 @@ from resolver.topology import Topology
 if TYPE_CHECKING:
     from resolver.certificates import Authority
 
+SERVER_KEY_LABEL = "server"
 _OPEN_FILES = 65_536
 _SEEDED = "seeded"
 _SAVE_SECONDS = 10.0
@@ -158,14 +159,9 @@ class Network:
         return server_context(files.certificate, files.private_key, files.authority)
 
     def _make_keys(self, keys: SeededKeys) -> ServerKey:
-        topology = self.settings.topology
-        prefixes = [
-            *(item.prefix for item in topology.enterprises),
-            *(item.prefix for item in topology.secondaries),
-            topology.top.prefix,
-        ]
+        prefixes = self.settings.topology.prefixes
         self.administrators = make_administrators(keys, prefixes)
-        private_key = keys.rsa("server")
+        private_key = keys.rsa(SERVER_KEY_LABEL)
         public_key = encode_public_key(public_key_of(private_key))
         return ServerKey(public_key, lambda octets: sign_message(private_key, octets))
 

@@ -10,7 +10,7 @@ messages that are no requests, and octets that are no messages, get silence.
 import logging
 import secrets
 import struct
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 
 from registry.errors import ChallengeNeededError, MalformedError, RegistryError
 from registry.model.codes import ResponseCode
@@ -93,8 +93,10 @@ class Responder:
         except MalformedError as error:
             return self._malformed(octets, error, now)
         header = message.header
-        if header.response_code or header.opcode not in KNOWN_OPERATIONS:
-            self._telemetry.requests[origin.transport, 0] += not header.response_code
+        if header.response_code:
+            return self._no_request(message, None, now)
+        if header.opcode not in KNOWN_OPERATIONS:
+            self._telemetry.requests[origin.transport, 0] += 1
             return self._no_request(message, None, now)
         reply = self._answer(message, origin, peer, now)
         if isinstance(reply, Reply):
@@ -113,6 +115,8 @@ class Responder:
             return reply
         if isinstance(reply, Deferred):
             return reply.map(lambda reply: self._checked(query, reply))
+        if query.origin.full:
+            return self._shed(reply)
         return self._ask_later(query, reply)
 
     def _answer(
@@ -135,6 +139,14 @@ class Responder:
             return await reply
         except Exception as error:  # noqa: BLE001 (a request must get an answer)
             return self._failed(query, error)
+
+    def _shed(self, reply: Awaitable[Reply]) -> Reply:
+        """Turn a request away whose answer nobody has room to wait for."""
+        if isinstance(reply, Coroutine):
+            reply.close()
+        self._telemetry.shed += 1
+        text = "too many requests wait for their answer, try again"
+        return failure(ResponseCode.SERVER_TOO_BUSY, text)
 
     def _checked(self, query: Query, reply: Reply | Exception) -> Reply:
         return reply if isinstance(reply, Reply) else self._failed(query, reply)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,9 +99,10 @@ def start_network(directory: Path, arguments: Sequence[str]) -> RunningNetwork:
     said = _wait_until_ready(process)
     if not file.exists():
         process.kill()
-        process.wait()
+        process.communicate()
         message = f"idis up did not start: {said.decode(errors='replace')}"
         raise RuntimeError(message)
+    threading.Thread(target=_drain, args=(process,), daemon=True).start()
     return RunningNetwork(json.loads(file.read_text()), process, file)
 
 
@@ -109,10 +111,18 @@ def stop_network(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.communicate(timeout=STOP_SECONDS)
+        process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
+
+
+def _drain(process: "subprocess.Popen[bytes]") -> None:
+    """Read on what it prints: a network that nobody listens to must not stand still."""
+    assert process.stdout is not None
+    with process.stdout as said:
+        while said.read(65536):
+            pass
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]") -> bytes:

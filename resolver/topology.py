@@ -137,6 +137,13 @@ class Topology:
             for enterprise in secondary.enterprises
         )
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """All prefixes: of enterprises, of secondary nodes, of the top-level node."""
+        enterprises = (item.prefix for item in self.enterprises)
+        secondaries = (item.prefix for item in self.secondaries)
+        return (*enterprises, *secondaries, self.top.prefix)
+
 
 def load_topology(path: Path) -> Topology:
     """Read the topology a user wrote; TopologyError if it cannot be used."""

@@ -5,6 +5,7 @@ of a prefix) is kept for its TTL, in bounded number, so that the next walk start
 further down: cold three questions, with a known prefix one (idis notes §3).
 """
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
@@ -30,7 +31,7 @@ from resolver.wire.response import Values, Verified
 SETTINGS = ClientSettings(retry=RetryPolicy((0.5, 1.0), lifetime_seconds=3.0))
 """For one node; a client waits longer than for the whole walk."""
 
-WALK_SECONDS = 12.0
+WALK_SECONDS = 9.0
 MAX_DELEGATIONS = 10_000
 MAX_DELEGATION_SECONDS = 172_800
 
@@ -52,6 +53,8 @@ class Upstream:
         self._telemetry = telemetry
         self._clock = clock
         self._transport = AsyncTransport(SETTINGS)
+        self._walking: set[asyncio.Task[object]] = set()
+        self._closed = False
         self._delegations: OrderedDict[bytes, tuple[float, Sites]] = OrderedDict()
 
     async def walk(self, question: Question) -> Outcome:
@@ -62,22 +65,18 @@ class Upstream:
             ReferralLoopError: The tree goes round.
             BadAnswerError: A node broke the protocol.
         """
-        walk = Walk(question, self._hints, self._known)
-        end = time.monotonic() + WALK_SECONDS
-        step = walk.start(time.monotonic())
-        while isinstance(step, Ask):
-            if time.monotonic() > end:
-                message = f"{step.about}: no answer after {WALK_SECONDS:.0f} s"
-                raise UnreachableError(message)
-            try:
-                response = await self._exchange(step)
-            except ResolverError as error:
-                self._telemetry.upstream_failures += 1
-                step = walk.failed(error, time.monotonic())
-            else:
-                step = walk.receive(response, time.monotonic())
-        self._learn(step)
-        return step
+        task = asyncio.current_task()
+        assert task is not None
+        if self._closed:
+            message = "this node stops"
+            raise UnreachableError(message)
+        self._walking.add(task)
+        try:
+            outcome = await self._walk(Walk(question, self._hints, self._known))
+        finally:
+            self._walking.discard(task)
+        self._learn(outcome)
+        return outcome
 
     async def values(self, name: bytes) -> tuple[Value, ...]:
         """Resolve the public values of a name; none when it is not registered.
@@ -101,33 +100,63 @@ class Upstream:
             ResolverError: The node gives no answer.
         """
         name = canonical(question.user)
-        prefix = home_of(name)
         # The walk to any name of the prefix learns where the prefix is served.
         await self.walk(Question(name))
+        prefix = home_of(name)
         sites = self._known(prefix) or self._hints.get(prefix, ())
         draft = Draft(OpCode.VERIFY_CHALLENGE, question.encode())
+        end = time.monotonic() + WALK_SECONDS
+        lost = UnreachableError(f"nobody serves {prefix.decode()}")
         for server in addresses(sites, name):
-            response = await self._exchange(
-                Ask(server, draft, prefix.decode(), name.decode())
-            )
-            body = successful(response)
-            return isinstance(body, Verified) and body.right
-        message = f"nobody serves {prefix.decode()}"
-        raise UnreachableError(message)
+            ask = Ask(server, draft, prefix.decode(), name.decode())
+            try:
+                body = successful(await self._exchange(ask, end))
+            except UnreachableError as error:
+                lost = error
+            else:
+                return isinstance(body, Verified) and body.right
+        raise lost
 
     def forget(self) -> None:
         """Forget all delegations."""
         self._delegations.clear()
 
     async def close(self) -> None:
-        """Close all sockets."""
+        """Give up the walks under way and close all sockets."""
+        self._closed = True
+        walking = tuple(self._walking)
+        for task in walking:
+            task.cancel()
+        await asyncio.gather(*walking, return_exceptions=True)
         await self._transport.close()
 
-    async def _exchange(self, ask: Ask) -> Message:
+    async def _walk(self, walk: Walk) -> Outcome:
+        end = time.monotonic() + WALK_SECONDS
+        step = walk.start(time.monotonic())
+        while isinstance(step, Ask):
+            if time.monotonic() >= end:
+                message = f"{step.about}: no answer after {WALK_SECONDS:.0f} s"
+                raise UnreachableError(message)
+            try:
+                response = await self._exchange(step, end)
+            except ResolverError as error:
+                step = walk.failed(error, time.monotonic())
+            else:
+                step = walk.receive(response, time.monotonic())
+        return step
+
+    async def _exchange(self, ask: Ask, end: float) -> Message:
+        """Ask one server, for as long as its try and the whole walk may take."""
         self._telemetry.upstream_requests += 1
         request_id = secrets.randbits(REQUEST_ID_BITS) | 1
         message = ask.draft.message(request_id, self._clock())
-        return await self._transport.exchange(ask.server, message)
+        left = min(end - time.monotonic(), SETTINGS.retry.lifetime_seconds)
+        deadline = asyncio.get_running_loop().time() + left
+        try:
+            return await self._transport.exchange(ask.server, message, deadline)
+        except ResolverError:
+            self._telemetry.upstream_failures += 1
+            raise
 
     def _known(self, prefix: bytes) -> Sites | None:
         entry = self._delegations.get(prefix)

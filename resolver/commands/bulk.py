@@ -2,8 +2,9 @@
 
 Rows go to the node of their prefix, each prefix on a connection that has logged in as
 its administrator. How far the table is registered without a gap is kept beside it, in
-`FILE.idis-import`; a second run goes on from there. Rows in doubt when a run was cut off
-are sent again and count as there already.
+`FILE.idis-import`; a second run against the same network goes on from there. Rows in
+doubt when a run was cut off are sent again and count as there already; so are those
+behind one that failed.
 """
 
 import contextlib
@@ -30,15 +31,28 @@ from resolver.client.pipeline import Pipeline
 from resolver.client.request import creation
 from resolver.commands.console import ERROR, print_json, say, show, table
 from resolver.commands.rows import Row, read_rows
-from resolver.commands.running import Who, credential_for, server_address
+from resolver.commands.running import (
+    Who,
+    check_arguments,
+    credential_for,
+    network_name,
+    server_address,
+)
 from resolver.commands.up import run_loop
 from resolver.data_directory import write_atomically
-from resolver.errors import SetupError
+from resolver.errors import AnswerError, SetupError
 from resolver.session.exchange import ServerAddress
 from resolver.session.walk import admin_address, server_of, sites_in
+from resolver.wire.envelope import MAX_MESSAGE_OCTETS
 
 MAX_CONNECTIONS = 64
 MAX_ERRORS_SHOWN = 20
+MAX_REFUSED = 10_000
+"""Prefixes of which is remembered that they take nothing."""
+
+_MAX_BODY_OCTETS = MAX_MESSAGE_OCTETS - 1024
+"""What is left in a message for header and credential is ample."""
+
 _SAVE_SECONDS = 0.5
 _REPORT_EVERY = 64
 
@@ -55,9 +69,13 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     errors: list[dict[str, object]] = field(default_factory=list)
 
+    first_failed: int | None = None
+    """Lowest line that was not registered."""
+
     def fail(self, line: int, identifier: str, why: str) -> None:
         """Count a row that was not registered."""
         self.failed[why] += 1
+        self.first_failed = min(line, self.first_failed or line)
         if len(self.errors) < MAX_ERRORS_SHOWN:
             self.errors.append({"line": line, "identifier": identifier, "error": why})
 
@@ -72,6 +90,7 @@ def run(file: Path, *, overwrite: bool, as_json: bool, who: Who) -> int:
     if not file.is_file():
         message = f"{file}: no such file"
         raise SetupError(message)
+    check_arguments(who)
     job = Import(file, who, overwrite=overwrite)
     with _progress(as_json) as progress:
         job.progress = progress
@@ -91,7 +110,9 @@ class Import:
         self._who = who
         self._overwrite = overwrite
         self._state = file.with_name(file.name + ".idis-import")
+        self._network = who.server or network_name()
         self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
+        self._refused: dict[str, str] = {}
         self._open_rows: dict[int, Row] = {}
         self._last_line = 0
         self._saved_at = 0.0
@@ -133,29 +154,56 @@ class Import:
             return
         try:
             prefix = home_of(canonical(row.identifier.encode())).decode()
-        except RegistryError as error:
+            pipeline = await self._pipeline(client, prefix)
+        except (RegistryError, SetupError, AnswerError) as error:
             self.tally.fail(row.line, row.identifier, str(error))
             return
-        pipeline = await self._pipeline(client, prefix)
-        self._open_rows[row.line] = row
         draft = creation(row.identifier, row.values, overwrite=self._overwrite)
+        if len(draft.body) > _MAX_BODY_OCTETS:
+            why = f"{len(draft.body)} octets, at most {_MAX_BODY_OCTETS} are taken"
+            self.tally.fail(row.line, row.identifier, why)
+            return
+        self._open_rows[row.line] = row
         await pipeline.send(draft, row.line)
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save()
 
     async def _pipeline(self, client: AsyncClient, prefix: str) -> Pipeline:
+        """Give the connection of a prefix.
+
+        Raises:
+            SetupError: No credential is known for it, or nobody serves it.
+            AnswerError: The tree does not know it, or its node refuses the credential.
+        """
+        if prefix in self._refused:
+            raise SetupError(self._refused[prefix])
         pipeline = self._pipelines.get(prefix)
         if pipeline is None:
-            if len(self._pipelines) >= MAX_CONNECTIONS:
-                _, oldest = self._pipelines.popitem(last=False)
-                await oldest.finish()
-                oldest.close()
-            credential = credential_for(prefix, self._who)
-            server = await _node_of(client, prefix)
-            pipeline = await Pipeline.connect(server, credential, self._answered)
+            await self._make_room()
+            try:
+                pipeline = await self._connect(client, prefix)
+            except (SetupError, AnswerError) as error:
+                self._refuse(prefix, str(error))
+                raise
             self._pipelines[prefix] = pipeline
         self._pipelines.move_to_end(prefix)
         return pipeline
+
+    async def _connect(self, client: AsyncClient, prefix: str) -> Pipeline:
+        credential = credential_for(prefix, self._who)
+        server = await _node_of(client, prefix)
+        return await Pipeline.connect(server, credential, self._answered)
+
+    async def _make_room(self) -> None:
+        if len(self._pipelines) >= MAX_CONNECTIONS:
+            _, oldest = self._pipelines.popitem(last=False)
+            await oldest.finish()
+            oldest.close()
+
+    def _refuse(self, prefix: str, why: str) -> None:
+        """Remember why a prefix takes nothing, so that its rows cost no round trips."""
+        if len(self._refused) < MAX_REFUSED:
+            self._refused[prefix] = why
 
     def _answered(self, line: int, code: int, text: str) -> None:
         row = self._open_rows.pop(line)
@@ -172,15 +220,16 @@ class Import:
         """Give the line up to which an earlier run has registered everything."""
         try:
             state = json.loads(self._state.read_text())
-            same = state["file"] == self._fingerprint()
+            same = [state["file"], state["network"]] == self._fingerprint()
             return int(state["line"]) if same and not self._overwrite else 0
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
     def _save(self) -> None:
         self._saved_at = time.monotonic()
-        line = min(self._open_rows, default=self._last_line + 1) - 1
-        state = {"file": self._fingerprint(), "line": line}
+        doubtful = [*self._open_rows, self.tally.first_failed or self._last_line + 1]
+        file, network = self._fingerprint()
+        state = {"file": file, "network": network, "line": min(doubtful) - 1}
         with contextlib.suppress(OSError):  # then a second run starts from the top
             write_atomically(self._state, json.dumps(state))
 
@@ -194,9 +243,10 @@ class Import:
         assert self.progress is not None
         self.progress.update(task, completed=octets, rows=rows)
 
-    def _fingerprint(self) -> list[int]:
+    def _fingerprint(self) -> list[object]:
+        """Say which table and which network a state is about."""
         stat = self.file.stat()
-        return [stat.st_size, stat.st_mtime_ns]
+        return [[stat.st_size, stat.st_mtime_ns], self._network]
 
 
 async def _node_of(client: AsyncClient, prefix: str) -> ServerAddress:

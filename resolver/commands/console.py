@@ -5,16 +5,18 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-ERROR = Console(stderr=True, highlight=False, soft_wrap=True)
+# No emoji: an identifier may well have a part like `:cat:`.
+ERROR = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def output() -> Console:
     """Make a console for stdout; wide when it is not a terminal, so nothing wraps."""
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=160)
+        return Console(highlight=False, emoji=False)
+    return Console(highlight=False, emoji=False, width=160)
 
 
 def say(text: str) -> None:
@@ -24,9 +26,9 @@ def say(text: str) -> None:
 
 def fail(text: str, hint: str = "") -> None:
     """Say what went wrong, and what helps."""
-    ERROR.print(f"[bold red]error:[/] {_plain(text)}")
+    ERROR.print(f"[bold red]error:[/] {escape(text)}")
     if hint:
-        ERROR.print(f"[yellow]hint:[/]  {_plain(hint)}")
+        ERROR.print(f"[yellow]hint:[/]  {escape(hint)}")
 
 
 def print_json(value: object) -> None:
@@ -37,7 +39,7 @@ def print_json(value: object) -> None:
 
 def table(title: str, *columns: str) -> Table:
     """Make a table in the one style all commands use."""
-    made = Table(title=title, title_justify="left", header_style="bold")
+    made = Table(title=escape(title), title_justify="left", header_style="bold")
     for column in columns:
         made.add_column(column)
     return made
@@ -46,9 +48,3 @@ def table(title: str, *columns: str) -> Table:
 def show(item: Any) -> None:
     """Print a table or text to stdout."""
     output().print(item)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

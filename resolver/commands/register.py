@@ -9,6 +9,8 @@ from resolver.commands.console import print_json, say
 from resolver.commands.running import Who, credential_for, server_address
 from resolver.errors import SetupError
 
+_LARGEST_INDEX = 0x7FFF_FFFF
+
 
 def run(
     identifier: str,
@@ -46,7 +48,7 @@ def _value(number: int, text: str) -> Value:
     index, colon, named = kind.partition(":")
     if colon and index.isdecimal():
         number, kind = int(index), named
-    if not equals or not kind:
-        message = f"value {text!r}: TYPE=VALUE expected"
+    if not equals or not kind or not 0 < number <= _LARGEST_INDEX:
+        message = f"value {text!r}: TYPE=VALUE or INDEX:TYPE=VALUE expected"
         raise SetupError(message, "for example URL=https://example.com/sn2")
     return Value(number, kind, data.encode())

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from registry.model.codes import ResponseCode
+from registry.model.identifier import canonical
 from registry.model.value import Value
 from resolver.client import Client
 from resolver.client.answer import Answer
@@ -35,9 +36,11 @@ def run(options: ResolveOptions) -> int:
     """Resolve an identifier; 0 when it has values, 1 when it has not.
 
     Raises:
+        InvalidIdentifierError: The name is no identifier.
         AnswerError: The answer is no.
         UnreachableError: Nobody answered.
     """
+    canonical(options.identifier.encode())
     answer = _ask(options)
     if options.json:
         print_json(as_dict(answer))
@@ -76,7 +79,7 @@ def hops_table(hops: Sequence[Hop]) -> Table:
     made = table("tiers", "tier", "who", "asked about", "answer", "ms", "from")
     for hop in hops:
         made.add_row(
-            f"{hop.role} {hop.node}".strip(),
+            escape(f"{hop.role} {hop.node}".strip()),
             str(hop.server or "-"),
             escape(hop.question),
             _code(hop.code),

@@ -4,19 +4,23 @@ CSV has a header; its first column is `identifier`, every other column's name is
 type of the values in it, and an empty cell is no value. A JSON line is an object with
 `identifier` and either `values` (a list of objects with type, data and perhaps index)
 or further members, which are types and data.
+
+A row that cannot be read is a `Row` with an error, and the next one is tried.
 """
 
 import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from registry.model.value import Value
 from resolver.errors import SetupError
 
 IDENTIFIER = "identifier"
-_MAX_LINE_OCTETS = 1 << 20
+MAX_LINE_OCTETS = 1 << 20
+_LARGEST_INDEX = 0x7FFF_FFFF
+_TYPE_OCTETS = 255
 
 
 class RowError(ValueError):
@@ -55,90 +59,146 @@ def read_rows(file: Path) -> Iterator[Row]:
     try:
         with file.open("rb") as opened:
             yield from reader(_Lines(opened, file))
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        message = f"{file}: {error}"
+    except OSError as error:
+        message = f"{file}: {error.strerror or error}"
         raise SetupError(message) from error
 
 
 class _Lines:
     """The lines of a file as text, counted in lines and octets."""
 
-    def __init__(self, opened: Any, file: Path) -> None:
+    def __init__(self, opened: BinaryIO, file: Path) -> None:
         self._opened = opened
         self.file = file
         self.number = 0
         self.octets = 0
 
     def __iter__(self) -> Iterator[str]:
-        while line := self._opened.readline(_MAX_LINE_OCTETS):
-            self.number += 1
-            self.octets += len(line)
-            yield line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+        return self
+
+    def __next__(self) -> str:
+        """Give the next line.
+
+        Raises:
+            RowError: It is too long, or not UTF-8; the one after it comes next.
+        """
+        line = self._opened.readline(MAX_LINE_OCTETS)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.octets += len(line)
+        if len(line) == MAX_LINE_OCTETS and line[-1:] != b"\n":
+            self._skip()
+            message = f"a line of at most {MAX_LINE_OCTETS} octets expected"
+            raise RowError(message)
+        try:
+            return line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            message = f"UTF-8 expected: {error.reason} at octet {error.start}"
+            raise RowError(message) from None
+
+    def _skip(self) -> None:
+        """Read up to the end of a line that is too long."""
+        piece = self._opened.readline(MAX_LINE_OCTETS)
+        while piece:
+            self.octets += len(piece)
+            if piece.endswith(b"\n"):
+                return
+            piece = self._opened.readline(MAX_LINE_OCTETS)
 
 
 def _csv_rows(lines: _Lines) -> Iterator[Row]:
+    csv.field_size_limit(MAX_LINE_OCTETS)
     reader = csv.reader(lines, strict=True)
-    header = next(reader, [])
-    if not header or header[0].strip().lower() != IDENTIFIER or len(header) < 2:
-        message = f"{lines.file}, line 1: the columns identifier, TYPE, ... expected"
-        raise SetupError(message, "see examples/products.csv for a table that works")
-    types = [name.strip() for name in header[1:]]
-    for cells in reader:
+    types = _header(reader, lines)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except (csv.Error, RowError) as error:
+            yield Row(lines.number, lines.octets, "", (), str(error))
+            continue
         if cells:
             yield _csv_row(lines, types, cells)
 
 
+def _header(reader: "Iterator[list[str]]", lines: _Lines) -> list[str]:
+    try:
+        header = next(reader, [])
+    except (csv.Error, RowError) as error:
+        message = f"{lines.file}, line 1: {error}"
+        raise SetupError(message) from error
+    if not header or header[0].strip().lower() != IDENTIFIER or len(header) < 2:
+        message = f"{lines.file}, line 1: the columns identifier, TYPE, ... expected"
+        raise SetupError(message, "see examples/products.csv for a table that works")
+    return [name.strip() for name in header[1:]]
+
+
 def _csv_row(lines: _Lines, types: list[str], cells: list[str]) -> Row:
-    identifier, data = cells[0], cells[1:]
+    try:
+        values = _csv_values(types, cells[1:])
+    except RowError as error:
+        return Row(lines.number, lines.octets, cells[0], (), str(error))
+    return Row(lines.number, lines.octets, cells[0], values)
+
+
+def _csv_values(types: list[str], data: list[str]) -> tuple[Value, ...]:
     if len(data) != len(types):
-        error = f"{len(types) + 1} cells expected, {len(cells)} there"
-        return Row(lines.number, lines.octets, identifier, (), error)
-    pairs = [
-        (kind, text) for kind, text in zip(types, data, strict=True) if kind and text
-    ]
-    values = tuple(
-        Value(number, kind, text.encode())
-        for number, (kind, text) in enumerate(pairs, 1)
+        message = f"{len(types) + 1} cells expected, {len(data) + 1} there"
+        raise RowError(message)
+    pairs = [pair for pair in zip(types, data, strict=True) if pair[1]]
+    return tuple(
+        _value(number, kind, text) for number, (kind, text) in enumerate(pairs, 1)
     )
-    return Row(lines.number, lines.octets, identifier, values)
 
 
 def _json_rows(lines: _Lines) -> Iterator[Row]:
-    for line in lines:
-        if not line.strip():
-            continue
+    while True:
         try:
-            identifier, values = _json_row(json.loads(line))
-        except ValueError as error:
+            line = next(lines)
+            if line.strip():
+                identifier, values = _json_row(json.loads(line))
+                yield Row(lines.number, lines.octets, identifier, values)
+        except StopIteration:
+            return
+        # Nesting as deep as a line allows exhausts the JSON reader's stack.
+        except (ValueError, RecursionError) as error:
             yield Row(lines.number, lines.octets, "", (), str(error))
-        else:
-            yield Row(lines.number, lines.octets, identifier, values)
 
 
 def _json_row(row: Any) -> tuple[str, tuple[Value, ...]]:
     if not isinstance(row, dict) or not isinstance(row.get(IDENTIFIER), str):
         message = "an object with a string `identifier` expected"
         raise RowError(message)
+    row[IDENTIFIER].encode()  # JSON escapes can make what is no text
     rest = {name: data for name, data in row.items() if name != IDENTIFIER}
     listed = rest.get("values", rest)
-    items = listed if isinstance(listed, list) else list(listed.items())
+    if isinstance(listed, dict):
+        listed = [{"type": kind, "data": data} for kind, data in listed.items()]
+    if not isinstance(listed, list):
+        message = f"{row[IDENTIFIER]}: a list of `values` expected"
+        raise RowError(message)
     return row[IDENTIFIER], tuple(
-        _json_value(number, item) for number, item in enumerate(items, 1)
+        _json_value(number, item) for number, item in enumerate(listed, 1)
     )
 
 
 def _json_value(number: int, item: Any) -> Value:
-    if isinstance(item, dict):
-        index, kind, data = (
-            item.get("index", number),
-            item.get("type"),
-            item.get("data"),
-        )
-    else:
-        index, (kind, data) = number, item
-    if not (isinstance(index, int) and isinstance(kind, str) and isinstance(data, str)):
-        message = (
-            f"value {number}: strings `type` and `data` expected, got {item!r:.60}"
-        )
+    found = item if isinstance(item, dict) else {}
+    index, kind, data = found.get("index", number), found.get("type"), found.get("data")
+    # JSON's true and false are integers to Python.
+    if type(index) is int and isinstance(kind, str) and isinstance(data, str):
+        return _value(index, kind, data)
+    message = f"value {number}: strings `type` and `data` expected, got {item!r:.60}"
+    raise RowError(message)
+
+
+def _value(index: int, kind: str, data: str) -> Value:
+    if not 0 < index <= _LARGEST_INDEX:
+        message = f"value {index}: an index from 1 to {_LARGEST_INDEX} expected"
+        raise RowError(message)
+    if not 0 < len(kind.encode()) <= _TYPE_OCTETS:
+        message = f"value {index}: a type of 1 to {_TYPE_OCTETS} octets expected"
         raise RowError(message)
     return Value(index, kind, data.encode())

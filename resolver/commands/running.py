@@ -9,6 +9,7 @@ from typing import Any
 from registry.errors import CredentialError
 from resolver.errors import SetupError, UnreachableError
 from resolver.ready_file import well_known_file
+from resolver.session.exchange import ServerAddress
 from resolver.session.signature import (
     Credential,
     SecretCredential,
@@ -57,14 +58,34 @@ def required_network() -> dict[str, Any]:
 
 
 def server_address(server: str | None) -> str:
-    """Give the address to ask: the argument, the running network's, or the usual."""
+    """Give the address to ask: the argument, the running network's, or the usual.
+
+    Raises:
+        SetupError: The argument is no address.
+    """
     if server is not None:
-        return server
+        return _checked(server)
     ready = running_network()
     if ready is None:
         return DEFAULT_SERVER
     host, port = ready["recursive"]["handle"]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def network_name() -> str:
+    """Tell networks apart: by where the running one keeps its data."""
+    ready = running_network()
+    return str(ready["data"]) if ready is not None else DEFAULT_SERVER
+
+
+def check_arguments(who: Who) -> None:
+    """Check a credential that the arguments name, before anything is done with it.
+
+    Raises:
+        SetupError: They do not make one.
+    """
+    if who.user or who.key or who.secret:
+        _from_arguments(who)
 
 
 def credential_for(prefix: str, who: Who) -> Credential | None:
@@ -99,6 +120,14 @@ def from_ready(entry: dict[str, Any]) -> Credential:
         secret = entry["secret"].encode()
         return SecretCredential(entry["handle"], entry["index"], secret)
     return _from_key(entry["handle"], entry["index"], Path(entry["private_key"]))
+
+
+def _checked(server: str) -> str:
+    try:
+        ServerAddress.parse(server)
+    except ValueError as error:
+        raise SetupError(str(error), "for example --server 127.0.0.1:3641") from None
+    return server
 
 
 def _from_arguments(who: Who) -> Credential:

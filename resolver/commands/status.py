@@ -1,5 +1,6 @@
 """`idis status`: what runs, and what it has registered and resolved."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -12,6 +13,9 @@ from resolver.commands.running import required_network
 from resolver.errors import UnreachableError
 
 TIMEOUT_SECONDS = 5.0
+
+# A proxy that the environment names is no way to this machine.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def run(*, as_json: bool) -> int:
@@ -53,18 +57,27 @@ def fetch(url: str, *, refused_too: bool = False) -> dict[str, Any]:
         UnreachableError: Nobody answers, or not with JSON.
     """
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
-            text = answer.read()
+        with _OPENER.open(url, timeout=TIMEOUT_SECONDS) as answer:
+            return _object(url, answer.read())
     except urllib.error.HTTPError as error:
         if not refused_too:
             message = f"{url}: HTTP {error.code}"
             raise UnreachableError(message) from error
-        text = error.read()
-    except OSError as error:
+        return _object(url, error.read())
+    except (OSError, http.client.HTTPException) as error:
         message = f"{url}: {error}"
         raise UnreachableError(message) from error
-    found = json.loads(text)
-    return found if isinstance(found, dict) else {}
+
+
+def _object(url: str, text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        message = f"{url}: a JSON object expected"
+        raise UnreachableError(message)
+    return found
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -47,6 +47,9 @@ class HandleTcp:
         self.telemetry = telemetry
         self.clock = clock
         self.connections: set[Connection] = set()
+        self.waiting: set[asyncio.Task[None]] = set()
+        """Answers that need waiting, of connections that may have ended meanwhile."""
+
         self.incomplete_octets = 0
 
     def connection(self) -> "Connection":
@@ -55,7 +58,7 @@ class HandleTcp:
 
     async def close(self) -> None:
         """Close all connections and wait for the work on their requests."""
-        waiting = [task for item in self.connections for task in item.waiting]
+        waiting = list(self.waiting)
         for connection in list(self.connections):
             connection.abort()
         for task in waiting:
@@ -76,7 +79,6 @@ class Connection(asyncio.Protocol):
         "_peer",
         "_timer",
         "_transport",
-        "waiting",
     )
 
     def __init__(self, face: HandleTcp) -> None:
@@ -89,7 +91,6 @@ class Connection(asyncio.Protocol):
         self._kept = 0
         self._open = 0
         self._paused = False
-        self.waiting: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or refuse it when there are too many."""
@@ -122,7 +123,7 @@ class Connection(asyncio.Protocol):
             self._face.telemetry.malformed += 1
             self.abort()
             return
-        if self._set_kept(self._framer.kept):
+        if self._set_kept(self._framer.kept, another=bool(messages)):
             self._answer(messages)
 
     def _answer(self, messages: list[bytes]) -> None:
@@ -146,8 +147,8 @@ class Connection(asyncio.Protocol):
     def _wait(self, answer: Awaitable[Octets]) -> None:
         self._open += 1
         task = asyncio.ensure_future(self._answer_later(answer))
-        self.waiting.add(task)
-        task.add_done_callback(self.waiting.discard)
+        self._face.waiting.add(task)
+        task.add_done_callback(self._face.waiting.discard)
 
     async def _answer_later(self, answer: Awaitable[Octets]) -> None:
         try:
@@ -176,7 +177,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with a client that has read."""
         self._paused = False
-        self._stop_timer()
+        self._time_incomplete()
         self._control_reading()
 
     def _control_reading(self) -> None:
@@ -188,19 +189,23 @@ class Connection(asyncio.Protocol):
         elif not busy and not self._transport.is_reading():
             self._transport.resume_reading()
 
-    def _set_kept(self, octets: int) -> bool:
+    def _set_kept(self, octets: int, *, another: bool = True) -> bool:
         """Account for an incomplete request; False when there is no room for it."""
         self._face.incomplete_octets += octets - self._kept
-        started, self._kept = not self._kept, octets
+        another = another or not self._kept
+        self._kept = octets
         if self._face.incomplete_octets > MAX_INCOMPLETE_OCTETS and octets:
             self.abort()
             return False
-        if not octets:
-            if not self._paused:
-                self._stop_timer()
-        elif started:
-            self._start_timer(STALL_SECONDS)
+        if another and not self._paused:
+            self._time_incomplete()
         return True
+
+    def _time_incomplete(self) -> None:
+        """Give an incomplete request its time, from now on."""
+        self._stop_timer()
+        if self._kept:
+            self._start_timer(STALL_SECONDS)
 
     def _start_timer(self, seconds: float) -> None:
         self._stop_timer()

@@ -2,13 +2,14 @@
 
 asyncio-dgram queues without limit what a socket receives. The loop here takes every
 datagram off that queue in the turn in which it came: quick answers are sent at once,
-slow ones become tasks, at most `MAX_WAITING` of them, and whatever comes beyond that
-is answered with "too busy". So the queue never holds more than one turn's datagrams
-(libuv reads at most 32 in a turn).
+slow ones become tasks, at most `MAX_WAITING` of them besides the writes that the
+registry has taken, and whatever comes beyond that is answered with "too busy". So the
+queue never holds more than one turn's datagrams (libuv reads at most 32 in a turn).
 
 A client that hears nothing sends its request again. A write must not be done twice
 then, so answers to requests that change something are kept for `REPEAT_SECONDS` and
-given again to the same sender.
+given again to the same sender. What is answered at once has changed nothing and is not
+kept: nonsense must not push out what was done.
 """
 
 import asyncio
@@ -95,6 +96,7 @@ class HandleUdp:
 
     async def _receive(self, datagram: bytes, peer: Peer) -> None:
         now = self._clock()
+        self._origin.full = len(self._waiting) >= MAX_WAITING
         try:
             octets = self._reassembler.receive(datagram, peer, now)
         except MalformedError:
@@ -120,14 +122,17 @@ class HandleUdp:
         with contextlib.suppress(OSError, asyncio_dgram.TransportClosed):
             for message in messages:
                 for datagram in split(message):
+                    self._forget_errors()
                     await self._stream.send(datagram, peer)
 
+    def _forget_errors(self) -> None:
+        """Drop errors of earlier sends, which asyncio-dgram raises in the next one."""
+        while True:
+            with contextlib.suppress(OSError):
+                _ = self._stream.exception
+                return
+
     def _wait(self, answer: Awaitable[Octets], peer: Peer) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            self._telemetry.shed += 1
-            if asyncio.iscoroutine(answer):
-                answer.close()
-            return
         task = asyncio.ensure_future(self._send_later(answer, peer))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
@@ -152,10 +157,9 @@ class HandleUdp:
     def _remember(
         self, key: _Key, answer: Octets | Awaitable[Octets], now: float
     ) -> Octets | Awaitable[Octets]:
-        expires = now + REPEAT_SECONDS
         if isinstance(answer, tuple):
-            self._remembered[key] = (expires, answer)
             return answer
+        expires = now + REPEAT_SECONDS
         self._remembered[key] = (expires, None)
         return self._remember_later(key, answer, expires)
 

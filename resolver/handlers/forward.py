@@ -8,9 +8,9 @@ token, a certified answer) is asked for that client alone and not remembered.
 import asyncio
 from collections.abc import Awaitable, Hashable
 
-from registry.errors import MalformedError
+from registry.errors import MalformedError, RegistryError
 from registry.model.codes import ResponseCode
-from registry.model.identifier import CaseRule, is_prefix_handle
+from registry.model.identifier import CaseRule, canonical, is_prefix_handle
 from registry.model.octets import Cursor, blob, pack_u32
 from registry.model.value import smallest_ttl, spans
 from resolver.cache import AnswerCache, shared_key
@@ -35,6 +35,7 @@ _NOT_THERE = frozenset(
         ResponseCode.SERVER_NOT_RESP,
     }
 )
+_REFERRALS = (ResponseCode.SERVICE_REFERRAL, ResponseCode.PREFIX_REFERRAL)
 _KEPT_ELSEWHERE = failure(
     ResponseCode.SERVER_NOT_RESP,
     "a recursive node keeps no identifiers: ask the node of the prefix",
@@ -79,21 +80,22 @@ class Forward:
         flags = query.message.header.flags
         question = shared_key(request, flags, query.name(self._rule))
         if question is None:
-            return self._reply(query, self._find(query))
+            return self._reply(query, None)
         flight = self._flights.get(question)
         if flight is None:
             flight = asyncio.ensure_future(self._find_and_keep(query, question))
             self._flights[question] = flight
             flight.add_done_callback(lambda task: self._landed(question, task))
-        # One client that goes away must not take the answer from the others.
-        return self._reply(query, asyncio.shield(flight))
+        return self._reply(query, flight)
 
     def _landed(self, question: Hashable, task: asyncio.Task[_Found]) -> None:
         del self._flights[question]
         if not task.cancelled():
             task.exception()  # whoever waits is told; nobody may be waiting
 
-    async def _reply(self, query: Query, finding: Awaitable[_Found]) -> Reply:
+    async def _reply(self, query: Query, flight: asyncio.Task[_Found] | None) -> Reply:
+        # One client that goes away must not take the answer from the others.
+        finding = asyncio.shield(flight) if flight else self._find(query)
         try:
             code, tail, _ = await finding
         except UnreachableError as error:
@@ -126,8 +128,7 @@ class Forward:
             )
         )
         if outcome.code == ResponseCode.SUCCESS and outcome.response is not None:
-            prefix = is_prefix_handle(query.name(self._rule))
-            return _success(outcome.response, query.now, sites_first=prefix)
+            return _success(outcome.response, query.name(self._rule), query.now)
         return self._refusal(outcome)
 
     def _refusal(self, outcome: Outcome) -> _Found:
@@ -138,27 +139,38 @@ class Forward:
             # Nobody but the client can answer the challenge, and it was not its own.
             code = ResponseCode.INSUFFICIENT_PERMISSIONS
             text = "restricted values: ask the node of the prefix, or send a token"
+        if code in _REFERRALS:
+            # It could not be followed, and this body is not that of a referral.
+            code = ResponseCode.ERROR
         ttl_seconds = self._negative_ttl_seconds if code in _NOT_THERE else 0
         return code, failure(code, text).body, ttl_seconds
 
 
-def _success(response: Message, now: float, *, sites_first: bool) -> _Found:
-    """Take the value list out of an answer.
+def _success(response: Message, name: bytes, now: float) -> _Found:
+    """Take the value list out of the answer to a question about a name.
 
     Raises:
-        BadAnswerError: It does not follow its layout.
+        BadAnswerError: It does not follow its layout, or is about another name.
     """
     try:
         cursor = Cursor(response.body)
-        cursor.blob("handle")
+        about = cursor.blob("handle")
         tail = cursor.take(cursor.remaining)
         ttl_seconds = smallest_ttl(tail, now)
-        if sites_first:
+        if is_prefix_handle(name):
             tail = _sites_first(tail)
-    except MalformedError as error:
+        _check_about(about, name)
+    except RegistryError as error:
         message = f"an upstream answer is malformed: {error}"
         raise BadAnswerError(message) from error
     return ResponseCode.SUCCESS, tail, ttl_seconds
+
+
+def _check_about(answered: bytes, name: bytes) -> None:
+    # Nodes may spell a name as they keep it: case does not tell names apart here.
+    if canonical(answered) != canonical(name):
+        message = f"{answered.decode(errors='replace')} was not asked for"
+        raise MalformedError(message)
 
 
 def _sites_first(octets: bytes) -> bytes:

@@ -330,7 +330,8 @@ async def test_a_prefix_is_homed_and_unhomed_in_either_form(writer, form):
     assert code_of(await writer.ask(on_handle(OpCode.UNHOME_PREFIX, name))) == 301
 
 
-async def test_a_record_of_a_prefix_that_left_can_still_be_deleted(writer):
+async def test_a_record_of_a_prefix_that_left_can_still_be_deleted(open_node, writer):
+    await write(open_node, Operation.HOME, "88.100")
     await writer.ask(on_handle(OpCode.UNHOME_PREFIX, PREFIX))
     assert code_of(await writer.ask(on_handle(OpCode.DELETE_HANDLE, PRODUCT))) == 1
     await writer.ask(on_handle(OpCode.HOME_PREFIX, PREFIX))

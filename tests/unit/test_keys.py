@@ -11,8 +11,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, strategies as st
 
 from resolver import keys as keys_module
-from resolver.keys import SeededKeys, private_key_pem, public_key_pem
+from resolver.identities import key_label
+from resolver.keys import (
+    DEFAULT_SEED,
+    SeededKeys,
+    packaged_offsets,
+    private_key_pem,
+    public_key_pem,
+)
+from resolver.network import SERVER_KEY_LABEL
 from resolver.session import sm2
+from resolver.topology import BUILTIN_SECONDARIES, builtin_topology
 
 KEYS = SeededKeys(1)
 LABEL = "88.100.1/admin"
@@ -244,3 +253,16 @@ def test_pem_of_an_sm2_key_is_what_sm2_reads():
 
 def test_ec_keys_are_on_p_256():
     assert isinstance(KEYS.ec(LABEL).curve, ec.SECP256R1)
+
+
+def test_the_packaged_primes_are_those_of_the_search():
+    labels = sorted(packaged_offsets())
+    for label in labels[:: len(labels) // 4]:
+        found = SeededKeys(DEFAULT_SEED).search_offsets(label)
+        assert found == packaged_offsets()[label]
+
+
+def test_every_key_of_the_builtin_network_is_packaged():
+    prefixes = builtin_topology(BUILTIN_SECONDARIES).prefixes
+    wanted = {SERVER_KEY_LABEL, *map(key_label, prefixes)}
+    assert set(packaged_offsets()) == wanted

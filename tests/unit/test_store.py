@@ -199,6 +199,16 @@ def test_a_snapshot_does_not_see_what_is_written_later(store):
     assert store.get(name("x")).serial == 2
 
 
+def test_every_write_is_synced_to_the_disk(tmp_path):
+    # A kill cannot show it, as the page cache outlives a process.
+    store = LmdbStore(tmp_path)
+    flags = store._environment.flags()
+    store.close()
+    assert flags["sync"]
+    assert flags["metasync"]
+    assert not flags["writemap"]
+
+
 # Names
 
 
