@@ -44,7 +44,7 @@ format: $(VENV)/installed-lint ## let ruff put the code in shape
 	$(BIN)/ruff format .
 
 soak: $(VENV)/installed-test ## long runs: 200 kills in a write storm, and what else is marked soak
-	$(BIN)/python -m pytest -m soak -o addopts="--import-mode=importlib --strict-markers --strict-config -ra" --timeout 3600
+	$(BIN)/python -m pytest -m soak --timeout 3600
 
 bench: $(VENV)/installed-bench ## measure: start, memory, resolution, registration
 	$(BIN)/python -m bench

@@ -37,7 +37,7 @@ class Report:
     """Created ever, at this node itself."""
 
     resolutions: int
-    """Answered with authority, at this node itself."""
+    """Answered with values, at this node itself."""
 
     children: tuple["Report", ...] = ()
 
@@ -53,7 +53,7 @@ class Report:
 
     @property
     def total_resolutions(self) -> int:
-        """Answered with authority, here and below."""
+        """Answered with values, here and below."""
         return self.resolutions + sum(c.total_resolutions for c in self.children)
 
     def as_json(self) -> dict[str, object]:

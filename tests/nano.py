@@ -86,18 +86,14 @@ class NanoServer:
         self._reassembler = Reassembler()
         self._connections = 0
         self._stopping = False
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.socket(family, socket.SOCK_STREAM)
-        self._listener.bind((host, 0))
+        self._listener, self._udp = _bound(host, udp=udp)
         self._listener.listen(64)
         self.port = self._listener.getsockname()[1]
-        self._udp = socket.socket(family, socket.SOCK_DGRAM) if udp else None
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         if self._udp is not None:
-            self._udp.bind((host, self.port))
             self._selector.register(self._udp, selectors.EVENT_READ, self._datagram)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -308,6 +304,25 @@ class NanoServer:
             wrong = envelope._replace(request_id=envelope.request_id ^ 1)
             octets = wrong.encode() + octets[20:]
         return octets
+
+
+def _bound(host: str, *, udp: bool) -> tuple[socket.socket, socket.socket | None]:
+    """Bind both transports at one port; try another where UDP has it already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(32):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.bind((host, 0))
+        if not udp:
+            return listener, None
+        datagrams = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind((host, listener.getsockname()[1]))
+        except OSError:
+            listener.close()
+            datagrams.close()
+        else:
+            return listener, datagrams
+    raise OSError("no port is free for both UDP and TCP")
 
 
 def respond(

@@ -18,6 +18,9 @@ from resolver.session.signature import (
 
 DEFAULT_SERVER = "127.0.0.1:3641"
 
+_NEEDED = {"data", "nodes", "recursive", "credentials"}
+"""What makes a description one that can be used here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -41,7 +44,7 @@ def running_network() -> dict[str, Any] | None:
         os.kill(int(ready["pid"]), 0)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return ready if isinstance(ready, dict) else None
+    return ready if ready.keys() >= _NEEDED else None
 
 
 def required_network() -> dict[str, Any]:
@@ -139,7 +142,7 @@ def _from_arguments(who: Who) -> Credential:
         return SecretCredential(handle, int(index), who.secret.encode())
     if who.key is None:
         message = "--user needs --key or --secret"
-        raise SetupError(message)
+        raise SetupError(message, "--key FILE.pem for a key, --secret S for a secret")
     return _from_key(handle, int(index), who.key)
 
 

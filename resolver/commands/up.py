@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import json
 import os
 import signal
@@ -42,13 +43,13 @@ def network_settings(options: UpOptions) -> NetworkSettings:
     """Turn arguments into settings.
 
     Raises:
-        SetupError: The topology file is not usable.
+        SetupError: The topology file or the address is not usable.
     """
     return NetworkSettings(
         _topology(options),
         data=options.data,
         seed=options.seed,
-        hosts=LOOPBACK if options.host is None else (options.host,),
+        hosts=LOOPBACK if options.host is None else (_address(options.host),),
         port_base=options.port_base,
         open_writes=options.open_writes,
         key_cache=key_cache(),
@@ -153,6 +154,15 @@ def _show(
     else:
         show_network(network, ready, seconds)
     say_how_to_stop(ready)
+
+
+def _address(host: str) -> str:
+    """Check an address: nodes publish it, so a name will not do."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        message = f"--host {host}: an IPv4 or IPv6 address expected"
+        raise SetupError(message, "for example --host 127.0.0.1") from None
 
 
 def _topology(options: UpOptions) -> Topology:

@@ -72,9 +72,7 @@ async def serve(
 ) -> AsyncIterator[Node]:
     """Run a node; the root of the tree is at `roots`, else the node itself."""
     settings.setdefault("name", role)
-    chosen = NodeSettings(
-        role=role, directory=directory / settings["name"], **settings
-    )
+    chosen = NodeSettings(role=role, directory=directory / settings["name"], **settings)
     node = Node(chosen, SERVER_KEY)
     node.bind()
     with ThreadPoolExecutor(1) as executor:
@@ -104,10 +102,7 @@ async def write(
     node: Node, operation: Operation, name: str | bytes, *values: Value
 ) -> Receipt:
     octets = name if isinstance(name, bytes) else name.encode()
-    if operation is Operation.HOME:
-        octets = octets.upper()
-    else:
-        octets = canonical(octets)
+    octets = octets.upper() if operation is Operation.HOME else canonical(octets)
     return await node.registry.submit(Change(operation, octets, values, trusted=True))
 
 
@@ -147,7 +142,7 @@ async def udp_face(
         await serving
 
 
-def request(
+def request(  # noqa: PLR0913 (all that a request says)
     opcode: int,
     body: bytes,
     flags: int = PUBLIC,
@@ -162,7 +157,13 @@ def request(
 ) -> Message:
     """Make a request with an id that no other has."""
     envelope = Envelope(
-        *version, suggested[0] | envelope_flags, suggested[1], session_id, next(_ids), 0, 0
+        *version,
+        suggested[0] | envelope_flags,
+        suggested[1],
+        session_id,
+        next(_ids),
+        0,
+        0,
     )
     header = Header(opcode, 0, flags, 0xFFFF, recursion_count, 0, expiration, 0)
     return build_message(envelope, header, body, credential)
@@ -192,9 +193,7 @@ def with_values(
     return request(opcode, WithValues(octets, values).encode(), flags, **more)
 
 
-def on_handle(
-    opcode: int, handle: bytes | str, flags: int = 0, **more
-) -> Message:
+def on_handle(opcode: int, handle: bytes | str, flags: int = 0, **more) -> Message:
     octets = handle if isinstance(handle, bytes) else handle.encode()
     return request(opcode, OnHandle(octets).encode(), flags, **more)
 
@@ -222,9 +221,7 @@ def challenge_of(response: Message) -> tuple[bytes, bytes]:
 def proof(asked: Message, response: Message, credential: Credential) -> Message:
     """Answer a challenge as our own client does."""
     draft = answer_challenge(credential, Spoken(asked, response), SALT)
-    return request(
-        draft.opcode, draft.body, draft.flags, session_id=draft.session_id
-    )
+    return request(draft.opcode, draft.body, draft.flags, session_id=draft.session_id)
 
 
 def answer(
@@ -348,5 +345,5 @@ async def datagrams(port: int, host: str = "127.0.0.1") -> AsyncIterator[Datagra
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop turn until something is so; fail when it never is."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (a turn of the loop, not a sleep)
             await asyncio.sleep(0)

@@ -110,6 +110,7 @@ async def reopen(network: Network, node: Node) -> Node:
         https_port=node.https.port,
     )
     again = Node(settings, node.key)
+    again.tls = node.tls
     again.bind()
     root = network.top.settings.prefix, network.top.sites
     again.open(network._executor, *root)

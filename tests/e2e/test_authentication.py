@@ -22,8 +22,8 @@ from resolver.session.signature import (
     SecretCredential,
     public_key_of,
 )
-from resolver.sites import site_of
 from resolver.session.token import MAX_AGE_SECONDS, make_token
+from resolver.sites import site_of
 from resolver.wire.codes import OpCode
 from resolver.wire.request import RemoveValues, Verify
 from resolver.wire.response import Done, Named, Values, Verified, digest_of
@@ -241,9 +241,7 @@ async def test_a_challenge_carries_the_request_s_digest_asked_for_or_not(client)
 async def test_the_outcome_carries_the_original_operation(client):
     outcome = await client.ask_as(create(NEW, URL), BY_SECRET)
     assert outcome.header.opcode == OpCode.CREATE_HANDLE
-    refused = await client.ask_as(
-        create(NEW, URL, flags=0x0040_0000), USER_SECRET
-    )
+    refused = await client.ask_as(create(NEW, URL, flags=0x0040_0000), USER_SECRET)
     assert (refused.header.opcode, code_of(refused)) == (200, 404)
 
 
@@ -268,6 +266,12 @@ async def test_who_is_no_administrator_is_told_400(node, client):
     ):
         outcome = await client.ask_as(asked, USER_SECRET)
         assert code_of(outcome) == 400, asked.header.opcode
+
+
+async def test_who_may_not_home_a_prefix_makes_the_node_ask_nobody(node, client):
+    outcome = await client.ask_as(on_handle(OpCode.HOME_PREFIX, "99.9"), BY_SECRET)
+    assert code_of(outcome) == 400
+    assert node.telemetry.upstream_requests == 0
 
 
 PERMITTED = {
@@ -784,9 +788,11 @@ async def test_a_user_of_a_node_that_is_away_is_an_authentication_error(
 @contextlib.asynccontextmanager
 async def talk_to_lonely(directory):
     """Run a node whose root does not answer, and connect to it."""
-    async with serve_seeded(directory, [away()]) as node:
-        async with talk(node.handle.port) as client:
-            yield node, client
+    async with (
+        serve_seeded(directory, [away()]) as node,
+        talk(node.handle.port) as client,
+    ):
+        yield node, client
 
 
 def away() -> bytes:
@@ -794,9 +800,7 @@ def away() -> bytes:
 
 
 async def test_an_operator_may_do_everything(tmp_path):
-    async with serve_seeded(
-        tmp_path, operators=ADMINISTRATOR.identities
-    ) as node:
+    async with serve_seeded(tmp_path, operators=ADMINISTRATOR.identities) as node:
         await write(node, Operation.ADD, PRODUCT, admin_of(USER))
         async with talk(node.handle.port) as client:
             await client.log_in(BY_SECRET)
@@ -810,13 +814,12 @@ async def test_an_operator_may_do_everything(tmp_path):
 
 
 async def test_challenges_that_nobody_answers_go_with_their_connection(node):
-    async with tcp_face(node, Clock()) as (face, port):
-        async with talk(port) as client:
-            for session_id in range(1, 40):
-                asked = create(NEW, URL, session_id=session_id)
-                assert code_of(await client.ask(asked)) == 402
-            (connection,) = face.connections
-            assert len(connection._origin.pending) == 16
+    async with tcp_face(node, Clock()) as (face, port), talk(port) as client:
+        for session_id in range(1, 40):
+            asked = create(NEW, URL, session_id=session_id)
+            assert code_of(await client.ask(asked)) == 402
+        (connection,) = face.connections
+        assert len(connection._origin.pending) == 16
     assert len(node.responder.challenges) == 0
 
 

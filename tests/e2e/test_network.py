@@ -359,7 +359,9 @@ async def test_a_recursive_node_keeps_nothing_so_writes_get_301(
 ):
     octets = body.encode() if body else b"\0\0\0\1a\0\0\1\x2c"
     message = Draft(opcode, octets, 0).message(7, 0.0)
-    answer = decode_message(await exchange(network.recursive.handle.port, message.encode()))
+    answer = decode_message(
+        await exchange(network.recursive.handle.port, message.encode())
+    )
     assert code_of(answer) == NOT_HERE
     assert code_of(await ask(network.recursive, HOSTED)) == 1
 

@@ -154,7 +154,10 @@ async def test_wrong_values_are_told_to_administrators_only(client, values):
 async def test_wrong_value_lists_are_refused_with_the_recorded_server_s_words(
     open_node, writer, values, code, text
 ):
-    for asked in (create(NEW, *values), with_values(OpCode.ADD_VALUE, PRODUCT, *values)):
+    for asked in (
+        create(NEW, *values),
+        with_values(OpCode.ADD_VALUE, PRODUCT, *values),
+    ):
         outcome = await writer.ask(asked)
         assert (code_of(outcome), told(outcome)) == (code, Failure(text))
     assert open_node.registry.get(NEW.upper()) is None
@@ -344,7 +347,9 @@ async def test_what_is_no_prefix_is_not_homed(writer, opcode):
     assert (code_of(outcome), told(outcome)) == (102, Failure(NOT_A_PREFIX))
 
 
-async def test_homing_a_prefix_that_nobody_allocated_asks_nobody_else(open_node, writer):
+async def test_homing_a_prefix_that_nobody_allocated_asks_nobody_else(
+    open_node, writer
+):
     asked = on_handle(OpCode.HOME_PREFIX, f"{PREFIX}.9")
     assert code_of(await writer.ask(asked)) == 1
     assert open_node.telemetry.upstream_requests == 0
@@ -408,9 +413,7 @@ async def test_peers_before_2_5_get_the_codes_they_know(open_node, writer, versi
 async def test_the_highest_version_both_know_is_spoken(
     client, version, suggested, spoken
 ):
-    outcome = await client.ask(
-        resolve(PRODUCT, version=version, suggested=suggested)
-    )
+    outcome = await client.ask(resolve(PRODUCT, version=version, suggested=suggested))
     assert code_of(outcome) == 1
     assert outcome.envelope.version == spoken
     assert outcome.envelope.suggested_version >= spoken

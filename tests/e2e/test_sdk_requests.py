@@ -49,9 +49,7 @@ from tests.vectors.read import sdk_requests
 USER = "88.888.1024/admin"
 CREDENTIAL = PrivateKeyCredential(USER, RSA_INDEX, ADMINISTRATOR.rsa)
 IDENTITY = (USER.upper().encode(), RSA_INDEX)
-KEY = Value(
-    RSA_INDEX, "HS_PUBKEY", encode_public_key(public_key_of(ADMINISTRATOR.rsa))
-)
+KEY = Value(RSA_INDEX, "HS_PUBKEY", encode_public_key(public_key_of(ADMINISTRATOR.rsa)))
 WEB = Value(1, "URL", b"https://www.teleinfo.cn")
 OWE = int(OpFlag.OVERWRITE_WHEN_EXISTS)
 LINES = sdk_requests()
@@ -81,7 +79,9 @@ TAKEN = ("88.888.1/sm2user", "88.888.1024/test")
 """Names among the recorded creates that are registered already."""
 
 
-def expected_code(asked: Message, *, secured: bool) -> int:
+def expected_code(  # noqa: PLR0911 (a table)
+    asked: Message, *, secured: bool
+) -> int:
     opcode, body = asked.header.opcode, asked.body
     match opcode:
         case OpCode.RESOLUTION | OpCode.GET_SITE_INFO:

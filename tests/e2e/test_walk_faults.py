@@ -1,6 +1,8 @@
 """Tiers that are down, slow or lying: a clear error, in time, and for nobody else."""
 
 import asyncio
+import contextlib
+import itertools
 import time
 
 import pytest
@@ -121,21 +123,17 @@ async def test_a_client_with_usual_patience_hears_why_it_failed(keys, nano):
         assert time.monotonic() - started < ClientSettings().retry.lifetime_seconds
 
 
-async def test_many_silent_sites_do_not_add_up_beyond_the_bound(
-    network, nano, monkeypatch
-):
+async def test_many_silent_sites_do_not_add_up_beyond_the_bound(network, monkeypatch):
     monkeypatch.setattr(upstream, "WALK_SECONDS", 1.5)
-    nano.faults.silent = True
-    silent = [NanoServer() for _ in range(7)]
-    for server in silent:
-        server.faults.silent = True
-    await delegate(network, LOST, *(server.site.encode() for server in silent))
-    message = await outcome(network)
-    assert code_of(message) == ResponseCode.ERROR
-    assert "no answer" in text_of(message) or "in time" in text_of(message)
-    assert any(not server.seen for server in silent), "all of them were waited for"
-    for server in silent:
-        server.close()
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(NanoServer()) for _ in range(7)]
+        for server in silent:
+            server.faults.silent = True
+        await delegate(network, LOST, *(server.site.encode() for server in silent))
+        message = await outcome(network)
+        assert code_of(message) == ResponseCode.ERROR
+        assert "no answer" in text_of(message) or "in time" in text_of(message)
+        assert any(not server.seen for server in silent), "all of them were waited for"
 
 
 @pytest.mark.parametrize("first", ["closed", "silent"])
@@ -171,14 +169,13 @@ async def test_two_nodes_that_refer_to_each_other_are_a_loop(network, nano):
 
 
 async def test_an_endless_row_of_referrals_ends(network):
-    row = [NanoServer() for _ in range(20)]
-    for server, following in zip(row, row[1:], strict=False):
-        server.script = refer(following.site_value())
-    await delegate(network, LOST, row[0].site.encode())
-    assert code_of(await outcome(network)) == TOO_DEEP
-    assert not row[-1].seen
-    for server in row:
-        server.close()
+    with contextlib.ExitStack() as stack:
+        row = [stack.enter_context(NanoServer()) for _ in range(20)]
+        for server, following in itertools.pairwise(row):
+            server.script = refer(following.site_value())
+        await delegate(network, LOST, row[0].site.encode())
+        assert code_of(await outcome(network)) == TOO_DEEP
+        assert not row[-1].seen
 
 
 async def test_a_site_that_is_its_parents_is_a_loop(network):
@@ -354,7 +351,14 @@ async def test_an_answer_too_long_for_a_datagram_comes_whole(network, nano):
 
 
 async def test_a_network_closes_while_a_silent_node_is_waited_for(keys, nano):
-    nano.faults.silent = True
+    loop, all_wait = asyncio.get_running_loop(), asyncio.Event()
+
+    def say_nothing(_):
+        if len(nano.seen) >= 20:
+            loop.call_soon_threadsafe(all_wait.set)
+        return []
+
+    nano.script = say_nothing
     async with running(keys) as network:
         await delegate(network, LOST, nano.site.encode())
         asking = [
@@ -362,8 +366,7 @@ async def test_a_network_closes_while_a_silent_node_is_waited_for(keys, nano):
             for octets in (question(f"{LOST}/{n}", flags=FRESH) for n in range(20))
         ]
         async with asyncio.timeout(BOUND_SECONDS):
-            while len(nano.seen) < 20:
-                await asyncio.sleep(0)
+            await all_wait.wait()
         started = time.monotonic()
     assert time.monotonic() - started < BOUND_SECONDS
     for task in asking:

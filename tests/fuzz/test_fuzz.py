@@ -29,7 +29,7 @@ from tests.e2e.native import (
 )
 from tests.vectors.read import golden_pairs, sdk_requests
 
-ROUNDS = 80
+ROUNDS = 40
 SOAK_ROUNDS = int(os.environ.get("IDIS_FUZZ_ROUNDS", "2000"))
 DATAGRAMS, BATCH, BATCHES = 200, 20, 10
 GROWTH_OCTETS = 64 << 20
