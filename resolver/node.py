@@ -87,7 +87,7 @@ class Node:
         """Names nodes of the network that are not ready, for those that speak for it."""
 
         self.serving = False
-        self._http_face: HttpFace | None = None
+        self.http_face: HttpFace | None = None
         self._udp: list[HandleUdp] = []
         self._tcp: HandleTcp | None = None
         self._servers: list[asyncio.Server] = []
@@ -218,15 +218,15 @@ class Node:
                 self._tcp.connection, sock=item, backlog=BACKLOG
             )
             self._servers.append(server)
-        self._http_face = HttpFace(self, self.tls)
-        await self._http_face.start()
+        self.http_face = HttpFace(self, self.tls)
+        await self.http_face.start()
         self.serving = True
 
     async def close(self) -> None:
         """Stop: take nothing new, finish what is on its way to disk, let go."""
         self.serving = False
-        if self._http_face is not None:
-            await self._http_face.close()
+        if self.http_face is not None:
+            await self.http_face.close()
         for server in self._servers:
             server.close()
         if self.registry is not None:

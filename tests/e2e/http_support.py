@@ -112,13 +112,11 @@ async def run(settings: NodeSettings, files: Files, roots=None):
     node.bind()
     with ThreadPoolExecutor(1) as executor:
         node.open(executor, "88", roots or node.sites)
+        node.tls = files.context
         await node.serve()
-        face = HttpFace(node, files.context)
-        await face.start()
         try:
-            yield Served(node, face, files)
+            yield Served(node, node.http_face, files)
         finally:
-            await face.close()
             await node.close()
 
 
