@@ -23,7 +23,7 @@ from registry.model.identifier import prefix_handle
 from registry.model.public_key import encode_public_key
 from registry.prefixes import Prefixes, is_stopped, sites_of
 from registry.service import Registry
-from resolver.data_directory import DataDirectory
+from resolver.data_directory import DataDirectory, write_atomically
 from resolver.faces.http import preload
 from resolver.faces.sockets import reachable_hosts
 from resolver.faces.tls import server_context
@@ -31,7 +31,7 @@ from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey
 from resolver.plan import PlannedNode, plan
-from resolver.seeding import prefix_record, seed_changes
+from resolver.seeding import seed_changes
 from resolver.session.signature import public_key_of, sign_message
 from resolver.tls_files import write_tls_files
 from resolver.topology import Topology
@@ -193,32 +193,31 @@ class Network:
                 parent.add_child(child.report)
 
     async def _seed(self, planned: PlannedNode) -> None:
+        """Seed each prefix once, and keep its record pointing to where it is served."""
         node = self.nodes[planned.settings.name]
         if node.registry is None or node.registry.store_is_read_only:
             return
         assert self.directory is not None
         marker = self.directory.node(planned.settings.name) / _SEEDED
-        if not marker.exists():
-            changes = seed_changes(planned, self.administrators, node.sites)
+        seeded = set(marker.read_text().split()) if marker.exists() else set()
+        known = {*planned.prefixes, *planned.delegated}
+        new = known - seeded
+        if new:
+            sites = {prefix: self.node_of(prefix).sites for prefix in new}
+            changes = seed_changes(planned, self.administrators, sites)
             await _submit_absent(node.registry, changes)
-            marker.touch()
-        for prefix in (*planned.prefixes, *planned.delegated):
-            await self._delegate(node, planned, prefix)
+            write_atomically(marker, "\n".join(sorted(seeded | known)))
+        for prefix in sorted(known - new):
+            await self._delegate(node.registry, prefix)
 
-    async def _delegate(self, node: Node, planned: PlannedNode, prefix: str) -> None:
-        """Make a prefix's record name the node that serves it, wherever it is now."""
-        assert node.registry is not None
-        if prefix == planned.settings.prefix and planned.settings.role != "top":
-            return  # its record lives at the parent
-        sites = self.node_of(prefix).sites
+    async def _delegate(self, registry: Registry, prefix: str) -> None:
+        """Make a prefix's record, if it is here, name the node that serves it now."""
         name = prefix.encode().upper()
-        record = node.registry.get(prefix_handle(name))
-        if record is None:
-            administrator = self.administrators[prefix]
-            change = prefix_record(prefix, administrator, sites)
-            await node.registry.submit(change)
-        elif not is_stopped(record) and sites_of(record) != sites:
-            await Prefixes(node.registry, None, trusted=True).delegate(name, sites)
+        record = registry.get(prefix_handle(name))
+        sites = self.node_of(prefix).sites
+        if record is None or is_stopped(record) or sites_of(record) == sites:
+            return
+        await Prefixes(registry, None, trusted=True).delegate(name, sites)
 
     async def _save_statistics(self) -> None:
         while True:

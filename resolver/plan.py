@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from resolver.errors import SetupError
 from resolver.identities import Administrator
 from resolver.settings import NodeSettings, Role
 from resolver.topology import Enterprise, NodeSpec, Topology
@@ -13,6 +14,8 @@ DEFAULT_RECURSIVE_PORT = 3641
 DEFAULT_TOP_PORT = 2641
 DEFAULT_TOP_HTTP_PORT = 3000
 DEFAULT_PORT_BASE = 20_000
+_WELL_KNOWN = {DEFAULT_RECURSIVE_PORT, DEFAULT_TOP_PORT, DEFAULT_TOP_HTTP_PORT}
+_LARGEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,12 @@ def plan(
     node_directory: Callable[[str], Path],
     administrators: dict[str, Administrator],
 ) -> tuple[PlannedNode, ...]:
-    """Lay out all nodes: recursive, top, then each secondary and its enterprises."""
-    ports = _Ports(port_base)
+    """Lay out all nodes: recursive, top, then each secondary and its enterprises.
+
+    Raises:
+        SetupError: The ports do not suffice.
+    """
+    ports = _Ports(port_base, _fixed_ports(topology))
 
     def settings(spec: NodeSpec, role: Role, prefix: str = "") -> NodeSettings:
         handle, http, https = ports.take(spec, role)
@@ -96,8 +103,9 @@ def _plan(
 class _Ports:
     """Hands out ports: fixed ones, the well-known ones, then counted ones."""
 
-    def __init__(self, base: int | None) -> None:
+    def __init__(self, base: int | None, taken: frozenset[int]) -> None:
         self._ephemeral = base == 0
+        self._taken = taken | _WELL_KNOWN
         self._counted = itertools.count(DEFAULT_PORT_BASE if base is None else base)
 
     def take(self, spec: NodeSpec, role: Role) -> tuple[int, int, int]:
@@ -117,4 +125,23 @@ class _Ports:
             return fixed
         if self._ephemeral:
             return 0
-        return next(self._counted) if usual is None else usual
+        return self._count() if usual is None else usual
+
+    def _count(self) -> int:
+        port = next(port for port in self._counted if port not in self._taken)
+        if port > _LARGEST_PORT:
+            message = f"ports counted up to {port}, {_LARGEST_PORT} is the largest"
+            raise SetupError(message, "choose a lower --port-base, or 0 for free ports")
+        return port
+
+
+def _fixed_ports(topology: Topology) -> frozenset[int]:
+    """Give the ports that a topology file has set, which are not counted."""
+    secondaries, enterprises = topology.secondaries, topology.enterprises
+    specs = (topology.top, topology.recursive, *secondaries, *enterprises)
+    ports = (
+        port
+        for spec in specs
+        for port in (spec.ports.handle, spec.ports.http, spec.ports.https)
+    )
+    return frozenset(port for port in ports if port)

@@ -4,7 +4,7 @@ Homes first, then prefix records, administrators, products: each in the order in
 the one needs the other. All of it is an ordinary part of the registry's history.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from registry.change import Change
 from registry.journal import Operation
@@ -16,34 +16,37 @@ from resolver.plan import PlannedNode
 from resolver.seeded import seeded_identifiers
 from resolver.topology import Enterprise
 
+Sites = Mapping[str, Sequence[bytes]]
+"""For each prefix that is to be seeded, the HS_SITE data of the node that serves it."""
+
 
 def seed_changes(
-    planned: PlannedNode,
-    administrators: dict[str, Administrator],
-    sites: Sequence[bytes],
+    planned: PlannedNode, administrators: dict[str, Administrator], sites: Sites
 ) -> list[Change]:
-    """List the changes that seed a node which answers at these sites."""
+    """List the changes that seed the prefixes in `sites` at a node."""
     return list(_changes(planned, administrators, sites))
 
 
 def _changes(
-    planned: PlannedNode,
-    administrators: dict[str, Administrator],
-    sites: Sequence[bytes],
+    planned: PlannedNode, administrators: dict[str, Administrator], sites: Sites
 ) -> Iterator[Change]:
     own = planned.settings.prefix
-    if planned.settings.role == "top":
+    is_top = planned.settings.role == "top"
+    here = [prefix for prefix in planned.prefixes if prefix in sites]
+    if is_top and own in sites:
         # The root of this network: it allocates one-label prefixes, its own first.
         yield home(PREFIX_AUTHORITY, administrators[own])
-        yield prefix_record(own, administrators[own], sites)
-    for prefix in planned.prefixes:
+    for prefix in here:
         yield home(prefix.encode(), administrators[prefix])
-    for prefix in planned.prefixes:
-        if prefix != own:
-            yield prefix_record(prefix, administrators[prefix], sites)
+    for prefix in (*here, *planned.delegated):
+        # A node's own prefix has its record at the parent, which the top has not.
+        if prefix in sites and (prefix != own or is_top):
+            yield prefix_record(prefix, administrators[prefix], sites[prefix])
+    for prefix in here:
         yield _create(f"{prefix}/admin", administrators[prefix].values)
     for enterprise in planned.served:
-        yield from _products(enterprise)
+        if enterprise.prefix in sites:
+            yield from _products(enterprise)
 
 
 def home(prefix: bytes, administrator: Administrator) -> Change:

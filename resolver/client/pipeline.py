@@ -59,21 +59,30 @@ class Pipeline(asyncio.Protocol):
             UnreachableError: Nobody listens there.
             AccessError: The server does not accept the credential.
         """
-        loop = asyncio.get_running_loop()
+        pipeline = cls(answered)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                _, pipeline = await loop.create_connection(
-                    lambda: cls(answered), server.host, server.tcp_port or 0
-                )
-                if credential is not None:
-                    await pipeline._log_in(credential)
+                await pipeline._open(server, credential)
         except TimeoutError:
+            pipeline.close()
             message = f"{server} did not answer in {ANSWER_SECONDS:.0f} s"
             raise TimedOutError(message) from None
+        except BaseException:
+            pipeline.close()
+            raise
+        return pipeline
+
+    async def _open(self, server: ServerAddress, credential: Credential | None) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.create_connection(
+                lambda: self, server.host, server.tcp_port or 0
+            )
         except OSError as error:
             message = f"{server}: {error.strerror or error}"
             raise UnreachableError(message) from error
-        return pipeline
+        if credential is not None:
+            await self._log_in(credential)
 
     @property
     def unanswered(self) -> tuple[int, ...]:

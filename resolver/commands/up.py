@@ -49,7 +49,7 @@ def network_settings(options: UpOptions) -> NetworkSettings:
         _topology(options),
         data=options.data,
         seed=options.seed,
-        hosts=LOOPBACK if options.host is None else (_address(options.host),),
+        hosts=_hosts(options.host),
         port_base=options.port_base,
         open_writes=options.open_writes,
         key_cache=key_cache(),
@@ -156,13 +156,23 @@ def _show(
     say_how_to_stop(ready)
 
 
-def _address(host: str) -> str:
-    """Check an address: nodes publish it, so a name will not do."""
+def _hosts(host: str | None) -> tuple[str, ...]:
+    """Check an address: nodes publish it in HS_SITE, so it must lead to them.
+
+    Raises:
+        SetupError: It is a name, or stands for all addresses.
+    """
+    if host is None or host == "localhost":
+        return LOOPBACK
     try:
-        return str(ipaddress.ip_address(host))
+        address = ipaddress.ip_address(host)
     except ValueError:
         message = f"--host {host}: an IPv4 or IPv6 address expected"
         raise SetupError(message, "for example --host 127.0.0.1") from None
+    if address.is_unspecified:
+        message = f"--host {host}: one address expected, this stands for all"
+        raise SetupError(message, "nodes publish it: give one that clients can reach")
+    return (str(address),)
 
 
 def _topology(options: UpOptions) -> Topology:

@@ -51,6 +51,7 @@ class HandleTcp:
         """Answers that need waiting, of connections that may have ended meanwhile."""
 
         self.incomplete_octets = 0
+        self.closed = False
 
     def connection(self) -> "Connection":
         """Make the protocol of a new connection, for `loop.create_server`."""
@@ -58,6 +59,8 @@ class HandleTcp:
 
     async def close(self) -> None:
         """Close all connections and wait for the work on their requests."""
+        # The listening socket may hand over what it had accepted before it closed.
+        self.closed = True
         waiting = list(self.waiting)
         for connection in list(self.connections):
             connection.abort()
@@ -93,10 +96,11 @@ class Connection(asyncio.Protocol):
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, or refuse it when there are too many."""
+        """Take the connection; refuse it when there are too many, or at the end."""
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
-        if len(self._face.connections) >= MAX_CONNECTIONS:
+        full = len(self._face.connections) >= MAX_CONNECTIONS
+        if full or self._face.closed:
             self._face.telemetry.connections_refused += 1
             self._transport.abort()
             return

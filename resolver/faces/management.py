@@ -41,7 +41,6 @@ from resolver.faces.json_path import Place
 from resolver.faces.structured_json import site_from_json
 
 if TYPE_CHECKING:
-
     from registry.access import Access
     from registry.change import Receipt
     from registry.model.identity import Identity

@@ -17,6 +17,7 @@ from registry.errors import (
     ChallengeNeededError,
     CredentialError,
     MalformedError,
+    RegistryError,
 )
 from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical, home_of
@@ -97,7 +98,12 @@ class Authentication:
     async def _prove(self, query: Query, pending: Pending) -> Reply:
         answer = query.request
         assert isinstance(answer, ChallengeAnswer)
-        identity = await self._identify(answer, pending)
+        try:
+            identity = await self._identify(answer, pending)
+        except RegistryError as error:
+            # Like every outcome: the answer to the request that was challenged.
+            opcode = pending.request.header.opcode
+            return failure(error.code, str(error))._replace(opcode=opcode)
         if pending.request.header.opcode == OpCode.LOGIN_ID_SYSTEM:
             return _logged_in(query, pending, identity)
         return await self._run_again(query, pending, identity)

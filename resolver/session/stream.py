@@ -27,17 +27,19 @@ class Framer:
         """Take what came; give the messages that are complete now.
 
         Raises:
-            MalformedError: The next message is declared longer than any may be;
-                messages before it are lost with the connection.
+            MalformedError: The next message is declared longer than any may be, and
+                none that is complete stands before it.
         """
         if self._kept:
             self._kept += octets
             octets = bytes(self._kept)
-        messages = []
+        messages: list[bytes] = []
         position, end = 0, len(octets)
         while end - position >= ENVELOPE_OCTETS:
             start = position + _LENGTH_AT
             length = int.from_bytes(octets[start : start + 4], "big")
+            if length > MAX_MESSAGE_OCTETS and messages:
+                break  # those before it are answered; the next call ends it
             if length > MAX_MESSAGE_OCTETS:
                 message = (
                     f"message of {length} octets declared, "

@@ -343,7 +343,10 @@ class Walk:
         if code != ResponseCode.SUCCESS:
             raise _Ended(code, f"{shown}: {text_of(response) or 'no HS_SITE there'}")
         body = read_body(response).response
-        values = body.values if isinstance(body, Values) else ()
+        if not isinstance(body, Values) or not _is_about(body.handle, name):
+            text = f"{shown}: the answer is about something else"
+            raise _Ended(ResponseCode.PROTOCOL_ERROR, text)
+        values = body.values
         sites = sites_in(values)
         if not sites:
             text = f"{shown} has no HS_SITE that can be used"
@@ -410,14 +413,26 @@ class Walk:
         except RegistryError as error:
             raise _Ended(response.header.response_code, str(error)) from None
         if is_prefix_handle(name):
-            return (yield from self._find(suffix_of(name), _unknown))
-        below = yield from self._find(home_of(name), _unknown)
+            return (yield from self._find(suffix_of(name), self._learned))
+        below = yield from self._find(home_of(name), self._learned)
         sites, _ = yield from self._sites_of(name, below)
         return _Place(prefix, sites)
+
+    def _learned(self, prefix: bytes) -> Sites | None:
+        """Give sites that this very walk was told, which it need not ask for again."""
+        told = (item.sites for item in self._delegations if item.prefix == prefix)
+        return next(told, None)
 
 
 def _unknown(_: bytes) -> None:
     """Look nothing up."""
+
+
+def _is_about(handle: bytes, name: bytes) -> bool:
+    try:
+        return canonical(handle, CaseRule.EXACT) == name
+    except RegistryError:
+        return False
 
 
 def _prefix_named(handle: bytes) -> bytes | None:

@@ -242,7 +242,7 @@ async def test_the_outcome_carries_the_original_operation(client):
     outcome = await client.ask_as(create(NEW, URL), BY_SECRET)
     assert outcome.header.opcode == OpCode.CREATE_HANDLE
     refused = await client.ask_as(create(NEW, URL, flags=0x0040_0000), USER_SECRET)
-    assert (refused.header.opcode, code_of(refused)) == (200, 404)
+    assert (refused.header.opcode, code_of(refused)) == (OpCode.CREATE_HANDLE, 404)
 
 
 async def test_a_user_without_a_key_there_is_refused(client):
