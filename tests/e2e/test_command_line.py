@@ -316,7 +316,9 @@ def test_no_command_at_all_shows_what_there_is(idis):
         assert command in finished.err
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "example.com", "", "0.0.0.0", "127.0.0.1:3641"])
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "example.com", "", "0.0.0.0", "127.0.0.1:3641"]
+)
 def test_an_address_that_is_not_ours_is_refused(idis, host):
     refused(idis("up", *SMALL, "--host", host), host)
 

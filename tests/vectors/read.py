@@ -23,7 +23,7 @@ class Line(NamedTuple):
 def golden_pairs() -> list[Pair]:
     text = (HERE / "handle-golden.txt").read_text()
     pattern = re.compile(
-        r"^(\S.*?) *\n +REQ (\w+) *\n +RSP oc=\d+ rc=(\d+) \S+ (\w+)", re.M
+        r"^(\S.*?) *\n +REQ (\w+) *\n +RSP oc=\d+ rc=(\d+) \S+ (\w+)", re.MULTILINE
     )
     return [
         Pair(name, bytes.fromhex(request), bytes.fromhex(response), int(code))
