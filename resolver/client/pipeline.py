@@ -8,11 +8,13 @@ they are given back, to be sent again and then found to exist.
 
 import asyncio
 import secrets
+import struct
 import time
 from collections.abc import Callable
 from typing import Self, cast
 
 from registry.errors import MalformedError
+from registry.model.codes import ResponseCode
 from resolver.errors import ResolverError, TimedOutError, UnreachableError
 from resolver.session.draft import REQUEST_ID_BITS, Draft
 from resolver.session.exchange import ServerAddress
@@ -29,6 +31,8 @@ BATCH = 128
 """Requests written at once."""
 
 ANSWER_SECONDS = 30.0
+
+_NUMBER = struct.Struct("!I")
 
 Answered = Callable[[int, int, str], None]
 """Called with the number given to `send`, the response code and the server's text."""
@@ -164,18 +168,22 @@ class Pipeline(asyncio.Protocol):
         """Match the answers that are complete now."""
         try:
             for octets in self._framer.receive(data):
-                self._take(decode_message(octets))
-        except MalformedError as error:
+                self._take(octets)
+        except (MalformedError, struct.error) as error:
             self._lose(UnreachableError(f"an answer is malformed: {error}"))
         self._changed.set()
 
-    def _take(self, message: Message) -> None:
-        number = self._waiting.pop(message.envelope.request_id, None)
+    def _take(self, octets: bytes) -> None:
+        # Most answers say no more than their id and code, so no more is read.
+        (request_id,) = _NUMBER.unpack_from(octets, 8)
+        (code,) = _NUMBER.unpack_from(octets, 24)
+        number = self._waiting.pop(request_id, None)
         if number is None:
-            self._replies.put_nowait(message)
-            return
-        code = message.header.response_code
-        self._answered(number, code, "" if code == 1 else text_of(message))
+            self._replies.put_nowait(decode_message(octets))
+        elif code == ResponseCode.SUCCESS:
+            self._answered(number, code, "")
+        else:
+            self._answered(number, code, text_of(decode_message(octets)))
 
     def pause_writing(self) -> None:
         """Stop sending until the server has read."""

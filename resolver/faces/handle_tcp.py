@@ -82,6 +82,7 @@ class Connection(asyncio.Protocol):
         "_peer",
         "_timer",
         "_transport",
+        "_unsent",
     )
 
     def __init__(self, face: HandleTcp) -> None:
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._kept = 0
         self._open = 0
+        self._unsent: list[bytes] = []
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -164,9 +166,17 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, octets: Octets) -> None:
         self._open -= 1
-        self._write(b"".join(octets))
+        if not self._unsent:
+            # A group of writes is answered in one turn: one write for all of it.
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += octets
         if self._open == MAX_WAITING // 2:
             self._control_reading()
+
+    def _flush(self) -> None:
+        octets = b"".join(self._unsent)
+        self._unsent.clear()
+        self._write(octets)
 
     def _write(self, octets: bytes) -> None:
         if self._transport is not None and octets:
