@@ -37,6 +37,11 @@ class Cursor:
         """Octets not read yet."""
         return self._end - self.position
 
+    @property
+    def window(self) -> tuple[bytes, int, int]:
+        """The octets, where the next one is, and where they end."""
+        return self._octets, self.position, self._end
+
     def take(self, size: int, what: str = "octets") -> bytes:
         """Read exactly `size` octets."""
         start = self.position

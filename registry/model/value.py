@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from registry.errors import InvalidValueError, MalformedError
-from registry.model.octets import Cursor, pack_u32, text
+from registry.model.octets import MAX_BLOB_OCTETS, Cursor, pack_u32, text
 
 MAX_VALUES = 2048
 """Values in one message (handle notes §1.7)."""
@@ -150,7 +150,41 @@ def read_values(cursor: Cursor) -> tuple[Value, ...]:
     if count > MAX_VALUES:
         message = f"{count} values, at most {MAX_VALUES} in one message"
         raise InvalidValueError(message)
-    return tuple([decode_value(cursor) for _ in range(count)])
+    values = _read_plain(cursor, count)
+    if values is None:
+        values = [decode_value(cursor) for _ in range(count)]
+    return tuple(values)
+
+
+def _read_plain(cursor: Cursor, count: int) -> list[Value] | None:
+    """Read values as most are, without references; None when one is not so.
+
+    Half the time of `decode_value`, which says what is wrong with the others, for
+    every value of every record written.
+    """
+    octets, position, end = cursor.window
+    values = []
+    try:
+        for _ in range(count):
+            index, timestamp, ttl_type, ttl, permissions, size = _FIXED.unpack_from(
+                octets, position
+            )
+            start = position + _FIXED.size + size
+            kind = octets[start - size : start].decode()
+            (size,) = _U32.unpack_from(octets, start)
+            position = start + 8 + size
+            data = octets[start + 4 : position - 4]
+            if position > end or octets[position - 4 : position] != _NO_REFERENCES:
+                return None
+            values.append(
+                Value(index, kind, data, ttl, ttl_type, timestamp, permissions)
+            )
+    except (struct.error, UnicodeDecodeError):
+        return None
+    if max((len(value.data) for value in values), default=0) > MAX_BLOB_OCTETS:
+        return None
+    cursor.position = position
+    return values
 
 
 def spans(octets: bytes, start: int = 0) -> Iterator[Span]:
