@@ -72,8 +72,13 @@ def check_different(pair, answer):
             assert message.header.response_code == 1
             assert message.envelope.session_id == recorded.envelope.session_id
         case _:
-            assert message.header == recorded.header
+            assert without_time(message.header) == without_time(recorded.header)
             assert len(message.credential) == len(recorded.credential)
+
+
+def without_time(header):
+    """An expiration that has passed since the recording comes back renewed."""
+    return header._replace(expiration=0)
 
 
 def comparable(octets: bytes) -> object:
@@ -85,5 +90,5 @@ def comparable(octets: bytes) -> object:
         response = response._replace(
             values=tuple(value._replace(timestamp=0) for value in response.values)
         )
-    header = message.header._replace(expiration=0)
+    header = without_time(message.header)
     return message.envelope, header, body.digest, response, message.credential
