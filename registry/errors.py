@@ -17,6 +17,7 @@ RegistryError                    2
 ├── AuthenticationError        403
 ├── CredentialError            404    the credential itself is unusable
 ├── GroupError                 406    an administrator group cannot be read
+│   └── GroupElsewhereError    406    it lives at another node: fetch it, try again
 ├── SerialError                101    compare-and-swap met another serial
 ├── CorruptError                 2    stored octets fail their checksum
 └── StoreError                   2    the disk or the engine failed
