@@ -46,8 +46,9 @@ format: $(VENV)/installed-lint ## let ruff put the code in shape
 soak: $(VENV)/installed-test ## long runs: 200 kills in a write storm, and what else is marked soak
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
-bench: $(VENV)/installed-bench ## measure: start, memory, resolution, registration
+bench: $(VENV)/installed-test $(VENV)/installed-bench ## measure: start, memory, resolution, registration
 	$(BIN)/python -m bench
+	$(BIN)/python -m pytest bench/micro --benchmark-only -o python_files='bench_*.py'
 
 interop: $(VENV)/installed-test ## the official Java SDK, where IDIS_SDK_CLASSPATH names it
 	$(BIN)/python -m pytest tests/interop -rs
