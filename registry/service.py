@@ -34,8 +34,8 @@ MAX_GROUP = 256
 MAX_PENDING = 16_384
 """Changes that may wait; the next one is refused as busy."""
 
-Follower = Callable[[Iterable[bytes]], None]
-"""Told the names of a group after it is durable and before it is acknowledged."""
+Follower = Callable[[Batch], None]
+"""Told what a group wrote after it is durable and before it is acknowledged."""
 
 Done = Callable[[Receipt | None, Exception | None], None]
 """Told a receipt once it is durable, or why there is none."""
@@ -79,7 +79,7 @@ class Registry:
         return self._store.read_only
 
     def follow(self, follower: Follower) -> None:
-        """Call `follower` with the names of each durable group."""
+        """Call `follower` with what each durable group wrote."""
         self._followers.append(follower)
 
     def get(self, name: bytes) -> Record | None:
@@ -194,7 +194,7 @@ class Registry:
         self.groups += 1
         for follower in self._followers:
             try:
-                follower(batch.records)
+                follower(batch)
             except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
                 # The group is durable whatever a follower makes of it.
                 _report(follower, error)

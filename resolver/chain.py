@@ -14,6 +14,7 @@ handler feels the effects of those above it and must not care what stands below.
 When nobody answers, the operation is not supported.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -118,12 +119,18 @@ class Reply(NamedTuple):
     more: tuple[bytes, ...] = ()
     """Bodies of further messages of a continuous answer."""
 
+    expires: float = 0.0
+    """Until when whoever asks the same may be given a copy, in seconds since 1970: 0
+    for never, infinity until the registry has changed."""
+
 
 Later = Deferred[Reply | Exception]
 """A reply or an error that comes later."""
 
 Answer = Reply | Later | Awaitable[Reply] | None
 Handler = Callable[[Query], Answer]
+
+UNTIL_CHANGED = math.inf
 
 SUCCESS = Reply(ResponseCode.SUCCESS)
 

@@ -125,7 +125,15 @@ def _up(commands: _Commands) -> None:
         "--fast-path",
         choices=("auto", "off"),
         default="auto",
-        help="reserved: every answer takes the portable path in this version",
+        help="compiled kernels in front of the portable path (default auto: on Linux)",
+    )
+    parser.add_argument(
+        "--dns-zone",
+        action="append",
+        default=[],
+        metavar="ZONE[=PREFIX]",
+        help="answer DNS for identifiers below ZONE (default idis.test), or for "
+        "records under PREFIX as CNRI's server does; may be given several times",
     )
     parser.add_argument(
         "--open-writes",

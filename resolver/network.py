@@ -24,13 +24,16 @@ from registry.model.public_key import encode_public_key
 from registry.prefixes import Prefixes, is_stopped, sites_of
 from registry.service import Registry
 from resolver.data_directory import DataDirectory, write_atomically
+from resolver.dns.zones import zones_of
+from resolver.errors import ResolverError
 from resolver.faces.http import preload
 from resolver.faces.sockets import reachable_hosts
 from resolver.faces.tls import server_context
+from resolver.fastpath import compiling
 from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey
-from resolver.plan import PlannedNode, plan
+from resolver.plan import PlannedNode, plan, with_zones
 from resolver.seeding import seed_changes
 from resolver.session.signature import public_key_of, sign_message
 from resolver.tls_files import write_tls_files
@@ -38,6 +41,7 @@ from resolver.topology import Topology
 
 if TYPE_CHECKING:
     from resolver.certificates import Authority
+    from resolver.fastpath.engine import Engine
 
 SERVER_KEY_LABEL = "server"
 _OPEN_FILES = 65_536
@@ -59,6 +63,12 @@ class NetworkSettings:
     """Where ports are counted from; 0 lets the system choose all of them."""
 
     open_writes: bool = False
+    dns_zones: tuple[str, ...] = ()
+    """As `resolver.dns.zones.zones_of` reads them."""
+
+    fast_path: bool = False
+    """Whether compiled kernels answer what they can, once `start_fast_path` has begun."""
+
     key_cache: Path | None = None
     today: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)  # noqa: TID251
     """The time from which certificates are good."""
@@ -79,6 +89,8 @@ class Network:
 
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
         self._saving: asyncio.Task[None] | None = None
+        self._engine: Engine | None = None
+        self._quickening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start everything; all nodes answer once this returns.
@@ -114,14 +126,47 @@ class Network:
         await loading
         await asyncio.gather(*(node.serve() for node in self.nodes.values()))
 
+    def start_fast_path(self, say: Callable[[str], None]) -> None:
+        """Begin to answer by compiled kernels, as soon as they are there.
+
+        The network answers the long way meanwhile. `say` is told what goes on, in a
+        line each time.
+        """
+        if self.settings.fast_path and self._quickening is None:
+            self._quickening = asyncio.create_task(self._quicken(say))
+
+    async def _quicken(self, say: Callable[[str], None]) -> None:
+        try:
+            compiling.check_machine()
+            if not await asyncio.to_thread(compiling.are_compiled):
+                say(
+                    "fast path: compiling its kernels, once on this machine; "
+                    "answers take the long way until then"
+                )
+                await compiling.compile_apart()
+            self._engine = await asyncio.to_thread(make_engine)
+            self._engine.start()
+            for node in self.nodes.values():
+                await node.serve_fast(self._engine)
+        except Exception as error:  # noqa: BLE001 (the network answers without it)
+            why = str(error) if isinstance(error, ResolverError) else repr(error)
+            say(f"fast path: off, answers take the long way: {why}")
+        else:
+            say("fast path: serving")
+
     def not_ready(self) -> list[str]:
         """Name the nodes that do not serve."""
         return [node.settings.name for node in self.nodes.values() if not node.serving]
 
     async def close(self) -> None:
         """Stop everything; what was acknowledged is on disk."""
-        if self._saving is not None:
-            self._saving.cancel()
+        for task in (self._saving, self._quickening):
+            if task is not None:
+                task.cancel()
+        if self._quickening is not None:
+            await asyncio.gather(self._quickening, return_exceptions=True)
+        if self._engine is not None:
+            await self._engine.stop()
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
         self._executor.shutdown()
         if self.directory is not None:
@@ -166,7 +211,8 @@ class Network:
         return ServerKey(public_key, lambda octets: sign_message(private_key, octets))
 
     def _plan(self, directory: DataDirectory) -> None:
-        self.planned = plan(
+        zones = zones_of(self.settings.dns_zones, self._prefix_labels)
+        planned = plan(
             self.settings.topology,
             port_base=self.settings.port_base,
             hosts=reachable_hosts(self.settings.hosts),
@@ -174,6 +220,12 @@ class Network:
             node_directory=directory.node,
             administrators=self.administrators,
         )
+        self.planned = tuple(with_zones(item, zones) for item in planned)
+
+    @property
+    def _prefix_labels(self) -> int:
+        """Labels of an enterprise's prefix."""
+        return len(self.settings.topology.top.prefix.split(".")) + 2
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
@@ -225,6 +277,15 @@ class Network:
             for node in self.nodes.values():
                 if node.statistics is not None:
                     node.statistics.save()
+
+
+def make_engine() -> "Engine":
+    """Make the fast path of a process; imports what it needs only then."""
+    from resolver.fastpath.engine import Engine
+    from resolver.fastpath.preparing import compile_here
+
+    compile_here()
+    return Engine()
 
 
 async def _submit_absent(registry: Registry, changes: Sequence[Change]) -> None:

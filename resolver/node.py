@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING
 import asyncio_dgram
 
 from registry.access import Access
+from registry.model.identifier import CaseRule
 from registry.service import Registry
 from registry.store.lmdb import LmdbStore
 from resolver.cache import AnswerCache
 from resolver.chain import Chain, Handler
 from resolver.data_directory import is_writable
 from resolver.elsewhere import Elsewhere
+from resolver.faces.dns import DnsFace
 from resolver.faces.handle_tcp import HandleTcp
-from resolver.faces.handle_udp import HandleUdp
+from resolver.faces.handle_udp import Datagrams, HandleUdp
 from resolver.faces.http import HttpFace
 from resolver.faces.sockets import BACKLOG, Bound, bind
 from resolver.handlers.authentication import Authentication
@@ -44,6 +46,9 @@ from resolver.upstream import Upstream
 
 if TYPE_CHECKING:
     import ssl
+
+    from resolver.faces.fast_path import FastHandle
+    from resolver.fastpath.engine import Engine
 
 ROLES: dict[str, ModuleType] = {
     "top": top,
@@ -73,6 +78,7 @@ class Node:
         self.handle: Bound | None = None
         self.http: Bound | None = None
         self.https: Bound | None = None
+        self.dns: Bound | None = None
         self.registry: Registry | None = None
         self.access: Access | None = None
         self.authentication: Authentication | None = None
@@ -88,7 +94,10 @@ class Node:
 
         self.serving = False
         self.http_face: HttpFace | None = None
+        self.dns_face: DnsFace | None = None
+        self.fast: FastHandle | None = None
         self._udp: list[HandleUdp] = []
+        self._datagrams: Datagrams | None = None
         self._tcp: HandleTcp | None = None
         self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -111,13 +120,17 @@ class Node:
             self.https = bind(
                 settings.hosts, settings.https_port, ("tcp",), f"{name} HTTPS"
             )
+            if "dns" in ROLES[settings.role].FACES:
+                self.dns = bind(
+                    settings.hosts, settings.dns_port, ("udp", "tcp"), f"{name} DNS"
+                )
         except Exception:
             self.unbind()
             raise
 
     def unbind(self) -> None:
         """Give the ports back."""
-        for bound in (self.handle, self.http, self.https):
+        for bound in (self.handle, self.http, self.https, self.dns):
             if bound is not None:
                 bound.close()
 
@@ -206,9 +219,10 @@ class Node:
         """Start the faces; the node answers once this returns."""
         assert self.handle is not None
         assert self.responder is not None
+        self._datagrams = Datagrams(self.responder, self.telemetry)
         for item in self.handle.udp:
-            stream = await asyncio_dgram.from_socket(item)
-            face = HandleUdp(stream, self.responder, self.telemetry)
+            stream = await asyncio_dgram.from_socket(item.dup())
+            face = HandleUdp(stream, self._datagrams, item)
             self._udp.append(face)
             self._tasks.append(asyncio.create_task(face.serve()))
         self._tcp = HandleTcp(self.responder, self.telemetry)
@@ -218,21 +232,51 @@ class Node:
                 self._tcp.connection, sock=item, backlog=BACKLOG
             )
             self._servers.append(server)
+        if self.dns is not None:
+            self.dns_face = DnsFace(
+                self.dns, self.responder, self.telemetry, self.settings
+            )
+            await self.dns_face.start()
         self.http_face = HttpFace(self, self.tls)
         await self.http_face.start()
         self.serving = True
 
+    async def serve_fast(self, engine: "Engine") -> None:
+        """Put the fast path in front of the faces, while they serve.
+
+        It must have stopped before the node is closed.
+        """
+        from resolver.faces.fast_path import FastHandle
+
+        assert self.handle is not None
+        assert self.responder is not None
+        assert self._datagrams is not None
+        assert self._tcp is not None
+        self.fast = FastHandle(
+            engine,
+            self.telemetry,
+            exact_suffixes=self.settings.case_rule is CaseRule.EXACT,
+            from_cache=self.cache is not None,
+        )
+        if self.registry is not None:
+            self.registry.follow(self.fast.forget)
+        self.responder.learn = self.fast.learn
+        self.telemetry.update = self.fast.update_telemetry
+        for item in self.handle.udp:
+            self.fast.serve_datagrams(item.fileno(), self._datagrams)
+        await asyncio.gather(*(face.leave() for face in self._udp))
+        self._tcp.lend_from_now(self.fast.lend)
+
     async def close(self) -> None:
         """Stop: take nothing new, finish what is on its way to disk, let go."""
         self.serving = False
-        if self.http_face is not None:
-            await self.http_face.close()
-        for server in self._servers:
-            server.close()
+        await self._take_nothing_new()
         if self.registry is not None:
             await self.registry.drain()
         for face in self._udp:
-            await face.close()
+            face.close()
+        if self._datagrams is not None:
+            await self._datagrams.close()
         if self._tcp is not None:
             await self._tcp.close()
         for task in self._tasks:
@@ -245,3 +289,10 @@ class Node:
         if self.registry is not None:
             self.registry.store.close()
         self.unbind()
+
+    async def _take_nothing_new(self) -> None:
+        for face in (self.http_face, self.dns_face):
+            if face is not None:
+                await face.close()
+        for server in self._servers:
+            server.close()

@@ -39,6 +39,9 @@ Octets = tuple[bytes, ...]
 Signer = Callable[[bytes], bytes]
 """Signs a certified message with the server's key: RSA, PKCS #1 v1.5, SHA-256."""
 
+Learner = Callable[[bytes, bytes, Reply], object]
+"""Takes a question, its answer, both encoded, and the reply the answer was made from."""
+
 MAX_RECURSION = 16
 MAX_BODY_OCTETS = MAX_MESSAGE_OCTETS - 4096
 """Longest body of an answer; header, digest and credential take the rest."""
@@ -80,6 +83,9 @@ class Responder:
     ) -> None:
         self.chain = chain
         self.challenges = Challenges()
+        self.learn: Learner = _forget
+        """Told of each answer that may be copied for others."""
+
         self._telemetry = telemetry
         self._site_serial = site_serial
         self._sign = sign
@@ -100,7 +106,10 @@ class Responder:
             return self._no_request(message, None, now)
         reply = self._answer(message, origin, peer, now)
         if isinstance(reply, Reply):
-            return self._encode(message, reply, now)
+            answer = self._encode(message, reply, now)
+            if reply.expires > now and origin.identity is None:
+                self.learn(octets, answer[0], reply)
+            return answer
         if isinstance(reply, Deferred):
             return reply.map(lambda reply: self._encode(message, reply, now))
         return self._encode_later(message, reply, now)
@@ -260,6 +269,10 @@ class Responder:
         if reply is None:
             return (unknown_operation(now),)
         return self._encode(message, reply, now)
+
+
+def _forget(question: bytes, answer: bytes, reply: Reply) -> None:
+    del question, answer, reply
 
 
 def unknown_operation(now: float) -> bytes:

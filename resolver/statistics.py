@@ -100,6 +100,7 @@ class Statistics:
 
     def report(self) -> Report:
         """Count now, here and below."""
+        self._telemetry.update()
         identifiers, registrations = self._registered()
         return Report(
             self._name,
@@ -113,6 +114,7 @@ class Statistics:
 
     def save(self) -> None:
         """Keep the number of resolutions for the next start."""
+        self._telemetry.update()
         resolutions = self._telemetry.resolutions
         if self._file is None or resolutions == self._saved:
             return

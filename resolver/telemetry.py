@@ -4,6 +4,7 @@ No identifier is ever a key here: the sets of keys are closed.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -16,6 +17,12 @@ class Telemetry:
 
     answers: Counter[int] = field(default_factory=Counter)
     """By response code."""
+
+    dns_requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Over DNS, by transport and type; rare types count as OTHER."""
+
+    dns_answers: Counter[str] = field(default_factory=Counter)
+    """Over DNS, by rcode."""
 
     malformed: int = 0
     """Messages answered with a protocol error, or with silence."""
@@ -38,6 +45,9 @@ class Telemetry:
     cache_misses: int = 0
     upstream_requests: int = 0
     upstream_failures: int = 0
+    update: Callable[[], None] = lambda: None
+    """Adds what is counted elsewhere; called before anybody reads."""
+
     resolutions: int = 0
     """Successful answers with values: with this node's own authority, or, at a recursive
     node, from its cache or from the tree."""

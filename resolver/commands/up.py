@@ -8,11 +8,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from resolver.commands.console import print_json
+from resolver.commands.console import print_json, say
 from resolver.errors import SetupError
 from resolver.faces.sockets import LOOPBACK
 from resolver.network import Network, NetworkSettings
@@ -37,6 +37,12 @@ class UpOptions:
     port_base: int | None = None
     ready_file: Path | None = None
     open_writes: bool = False
+    fast_path: str = "auto"
+    """`auto` or `off`."""
+
+    dns_zone: Sequence[str] = ()
+    """Zones of the DNS face, as `resolver.dns.zones` reads them."""
+
     json: bool = False
 
 
@@ -53,7 +59,9 @@ def network_settings(options: UpOptions) -> NetworkSettings:
         hosts=_hosts(options.host),
         port_base=options.port_base,
         open_writes=options.open_writes,
+        fast_path=options.fast_path == "auto",
         key_cache=key_cache(),
+        dns_zones=tuple(options.dns_zone),
     )
 
 
@@ -99,11 +107,12 @@ async def _serve(settings: NetworkSettings, options: UpOptions) -> None:
     started = loop.time()
     await network.start()
     left: list[Path] = []
-    _tune_interpreter()
+    tune_interpreter()
     try:
         ready = describe(network)
         left = _announce(ready, options)
         _show(network, ready, loop.time() - started, as_json=options.json)
+        network.start_fast_path(say)
         await stop.wait()
     except OSError as error:
         message = f"the ready file cannot be written: {error}"
@@ -121,7 +130,7 @@ def _remove_own(file: Path) -> None:
             file.unlink()
 
 
-def _tune_interpreter() -> None:
+def tune_interpreter() -> None:
     """Keep the garbage collector and the interpreter lock out of the way of writing.
 
     Measured on a bulk registration. With the default thresholds the collector, walking

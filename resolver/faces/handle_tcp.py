@@ -5,12 +5,20 @@ little: the official SDK opens one for each resolution and never closes it (hand
 notes §2.3). Requests may be pipelined; answers that need waiting go out when they are
 ready, so a client tells answers apart by request id. Connections stay open.
 
+Where there is a fast path, a connection on which nothing is under way is lent to it:
+reading stops here, and goes on when a request comes that must be answered the long way,
+or when the client ends. A connection on which somebody has logged in stays here, and
+one that the fast path could not help stays for a while (`Connection._lend`).
+
 Everything is bounded: answers not read by the client (then reading stops, and after
 `SLOW_SECONDS` the connection is aborted), requests being worked on, the octets of an
 incomplete request and the time it may stay incomplete, and connections in all.
 """
 
 import asyncio
+import contextlib
+import os
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
@@ -33,6 +41,12 @@ WRITE_BUFFER_OCTETS = 512 << 10
 SLOW_SECONDS = 30.0
 STALL_SECONDS = 60.0
 
+MAX_PATIENCE = 256
+"""Requests for which a connection that the fast path cannot help stays here."""
+
+Lend = Callable[[int, "Connection"], bool]
+"""Lends a connection with this file descriptor; False when that is not possible."""
+
 
 class HandleTcp:
     """What the connections of one node share."""
@@ -52,6 +66,14 @@ class HandleTcp:
 
         self.incomplete_octets = 0
         self.closed = False
+        self.lend: Lend | None = None
+        """Lends to the fast path, where there is one."""
+
+    def lend_from_now(self, lend: Lend) -> None:
+        """Lend connections to the fast path: those that are open, and new ones."""
+        self.lend = lend
+        for connection in self.connections:
+            connection.lend_when_idle()
 
     def connection(self) -> "Connection":
         """Make the protocol of a new connection, for `loop.create_server`."""
@@ -73,13 +95,17 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
+        "_aborted",
         "_face",
         "_framer",
         "_kept",
+        "_lent",
         "_open",
         "_origin",
+        "_patience",
         "_paused",
         "_peer",
+        "_stay",
         "_timer",
         "_transport",
         "_unsent",
@@ -96,6 +122,12 @@ class Connection(asyncio.Protocol):
         self._open = 0
         self._unsent: list[bytes] = []
         self._paused = False
+        self._lent = False
+        self._aborted = False
+        self._stay = 0
+        """Requests to answer here before the connection is lent again."""
+
+        self._patience = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection; refuse it when there are too many, or at the end."""
@@ -110,6 +142,8 @@ class Connection(asyncio.Protocol):
         self._face.telemetry.connections_open += 1
         self._peer = transport.get_extra_info("peername")
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_OCTETS)
+        if self._face.lend is not None:
+            asyncio.get_running_loop().call_soon(self.lend_when_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything about the client."""
@@ -147,8 +181,10 @@ class Connection(asyncio.Protocol):
                 self._wait(answer)
         if ready:
             self._write(b"".join(ready))
+        self._stay -= len(messages)
         if self._open >= MAX_WAITING:
             self._control_reading()
+        self.lend_when_idle()
 
     def _wait(self, answer: Awaitable[Octets]) -> None:
         self._open += 1
@@ -177,6 +213,7 @@ class Connection(asyncio.Protocol):
         octets = b"".join(self._unsent)
         self._unsent.clear()
         self._write(octets)
+        self.lend_when_idle()
 
     def _write(self, octets: bytes) -> None:
         if self._transport is not None and octets:
@@ -194,8 +231,52 @@ class Connection(asyncio.Protocol):
         self._time_incomplete()
         self._control_reading()
 
+    def lend_when_idle(self) -> None:
+        """Lend the connection to the fast path if nothing is under way on it."""
+        lend, transport = self._face.lend, self._transport
+        if lend is None or transport is None or self._lent or not self._is_idle():
+            return
+        descriptor = transport.get_extra_info("socket").fileno()
+        transport.pause_reading()
+        self._lent = True
+        if not lend(descriptor, self):
+            self._lent = False
+            transport.resume_reading()
+
+    def _is_idle(self) -> bool:
+        transport, origin = self._transport, self._origin
+        assert transport is not None
+        return not (
+            self._stay > 0
+            or self._open
+            or self._kept
+            or self._unsent
+            or self._paused
+            or origin.identity is not None
+            or origin.pending
+            or transport.is_closing()
+            or transport.get_write_buffer_size()
+        )
+
+    def returned(self, rest: bytes, *, helped: bool) -> None:
+        """Take the connection back from the fast path.
+
+        `rest` is what it could not send of an answer. A connection that it could not
+        help stays here for twice as many requests each time.
+        """
+        self._lent = False
+        self._patience = 0 if helped else min(2 * self._patience + 1, MAX_PATIENCE)
+        self._stay = self._patience
+        if self._transport is None:
+            return
+        if self._aborted:
+            self._transport.abort()
+            return
+        self._write(rest)
+        self._control_reading()
+
     def _control_reading(self) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._lent:
             return
         busy = self._paused or self._open >= MAX_WAITING
         if busy and self._transport.is_reading():
@@ -234,6 +315,21 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close the connection without waiting for the client."""
         self._stop_timer()
-        if self._transport is not None:
-            self._face.telemetry.connections_aborted += 1
-            self._transport.abort()
+        if self._transport is None:
+            return
+        self._face.telemetry.connections_aborted += 1
+        if self._lent:
+            # The fast path may be using it this moment; it gives it back at the end.
+            self._aborted = True
+            _shut_down(self._transport.get_extra_info("socket").fileno())
+            return
+        self._transport.abort()
+
+
+def _shut_down(descriptor: int) -> None:
+    """End a connection without closing it. uvloop's own sockets cannot do that."""
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(fileno=os.dup(descriptor)) as duplicate,
+    ):
+        duplicate.shutdown(socket.SHUT_RDWR)

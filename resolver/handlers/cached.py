@@ -42,4 +42,4 @@ class Cached:
         if entry.code == ResponseCode.SUCCESS:
             self._telemetry.resolutions += 1
             body = blob(request.handle) + body
-        return Reply(entry.code, body, authoritative=False)
+        return Reply(entry.code, body, authoritative=False, expires=entry.expires)

@@ -14,7 +14,7 @@ from registry.model.identifier import CaseRule, home_of
 from registry.model.octets import blob, pack_u32
 from registry.model.record import Record
 from registry.model.value import Permission, Span, spans
-from resolver.chain import Answer, Query, Reply, failure
+from resolver.chain import UNTIL_CHANGED, Answer, Query, Reply, failure
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.request import Resolution
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _PUBLIC = int(Permission.PUBLIC_READ)
 _ADMIN = int(Permission.ADMIN_READ)
-_NOT_FOUND = failure(ResponseCode.HANDLE_NOT_FOUND)
-_NO_VALUES = failure(ResponseCode.VALUES_NOT_FOUND)
+_NOT_FOUND = failure(ResponseCode.HANDLE_NOT_FOUND)._replace(expires=UNTIL_CHANGED)
+_NO_VALUES = failure(ResponseCode.VALUES_NOT_FOUND)._replace(expires=UNTIL_CHANGED)
 _UNREADABLE = failure(
     ResponseCode.INSUFFICIENT_PERMISSIONS, "no value asked for may be read"
 )
@@ -66,7 +66,7 @@ class Local:
         octets = record.values_octets
         if record.public and not request.indexes and not request.types:
             self._telemetry.resolutions += 1
-            return Reply(ResponseCode.SUCCESS, blob(request.handle) + octets)
+            return _found(query, blob(request.handle) + octets)
         matching = [span for span in spans(octets) if matches(span, request)]
         if not matching:
             return _NO_VALUES
@@ -75,7 +75,7 @@ class Local:
             public_only = query.flag(OpFlag.PUBLIC_ONLY) and query.identity is None
             return _NO_VALUES if public_only else _UNREADABLE
         self._telemetry.resolutions += 1
-        return Reply(ResponseCode.SUCCESS, answer_body(request, octets, readable))
+        return _found(query, answer_body(request, octets, readable))
 
     def _readable(
         self, query: Query, record: Record, matching: list[Span]
@@ -91,6 +91,11 @@ class Local:
         if not self._access.may_read(query.identity, record):
             return public
         return [span for span in matching if span.permissions & (_PUBLIC | _ADMIN)]
+
+
+def _found(query: Query, body: bytes) -> Reply:
+    expires = UNTIL_CHANGED if query.identity is None else 0.0
+    return Reply(ResponseCode.SUCCESS, body, expires=expires)
 
 
 def matches(span: Span, request: Resolution) -> bool:

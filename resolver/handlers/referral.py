@@ -18,7 +18,7 @@ from registry.model.identifier import (
 )
 from registry.model.record import Record
 from registry.model.value import Value
-from resolver.chain import Answer, Query, Reply, failure
+from resolver.chain import UNTIL_CHANGED, Answer, Query, Reply, failure
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.response import Referral as ReferralBody
 
@@ -68,7 +68,8 @@ def _refer(name: bytes, record: Record) -> Reply:
         code, values = ResponseCode.PREFIX_REFERRAL, below or plain
     if not values:
         return _NOT_HERE
-    return Reply(code, ReferralBody(record.name, values).encode())
+    body = ReferralBody(record.name, values).encode()
+    return Reply(code, body, expires=UNTIL_CHANGED)
 
 
 def _of_types(record: Record, types: tuple[str, ...]) -> tuple[Value, ...]:

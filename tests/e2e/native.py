@@ -16,7 +16,7 @@ from registry.model.public_key import encode_public_key
 from registry.model.typed import ALL_ADMIN_BITS, Admin
 from registry.model.value import Value
 from resolver.faces.handle_tcp import HandleTcp
-from resolver.faces.handle_udp import HandleUdp
+from resolver.faces import handle_udp
 from resolver.identities import RSA_INDEX, SECRET_INDEX, SM2_INDEX, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey
@@ -130,15 +130,17 @@ async def tcp_face(
 @contextlib.asynccontextmanager
 async def udp_face(
     node: Node, clock: Callable[[], float]
-) -> AsyncIterator[tuple[HandleUdp, int]]:
+) -> AsyncIterator[tuple[handle_udp.Datagrams, int]]:
     """Serve a node's answers at another UDP port, with a clock of the test's."""
     stream = await asyncio_dgram.bind(("127.0.0.1", 0))
-    face = HandleUdp(stream, node.responder, node.telemetry, clock)
+    datagrams = handle_udp.Datagrams(node.responder, node.telemetry, clock)
+    face = handle_udp.HandleUdp(stream, datagrams, stream.socket)
     serving = asyncio.create_task(face.serve())
     try:
-        yield face, stream.sockname[1]
+        yield datagrams, stream.sockname[1]
     finally:
-        await face.close()
+        face.close()
+        await datagrams.close()
         await serving
 
 

@@ -59,7 +59,7 @@ async def node(tmp_path):
     async with serve_seeded(tmp_path, hosts=("127.0.0.1", "::1")) as node:
         yield node
         assert not node._tcp.waiting
-        assert not any(face._waiting for face in node._udp)
+        assert not node._datagrams._waiting
 
 
 @pytest.fixture
@@ -600,9 +600,8 @@ async def test_a_flood_of_nonsense_does_not_stop_answers(node):
             for _ in range(30):
                 await flood.send(chance.randbytes(chance.randrange(1, 600)))
             assert code_of(await client.ask(resolve(PRODUCT))) == 1
-    (face, *_) = node._udp
-    assert len(face._reassembler._partials) <= 256
-    assert not face._remembered
+    assert len(node._datagrams._reassembler._partials) <= 256
+    assert not node._datagrams._remembered
 
 
 async def test_too_many_slow_questions_are_told_so_and_quick_ones_answered(
@@ -630,10 +629,10 @@ async def test_too_many_slow_questions_are_told_so_and_quick_ones_answered(
 
 
 async def test_an_error_of_one_client_does_not_cost_another_its_answer(node):
-    async with udp_face(node, Clock()) as (face, port), datagrams(port) as client:
+    async with datagrams(node.handle.port) as client:
         assert code_of(await client.ask(resolve(PRODUCT))) == 1
         for _ in range(3):
-            face._stream._excq.put_nowait(ConnectionRefusedError())
+            node._udp[0]._stream._excq.put_nowait(ConnectionRefusedError())
         assert code_of(await client.ask(resolve(PRODUCT))) == 1
 
 
@@ -695,9 +694,9 @@ async def test_nothing_is_left_after_traffic_of_every_kind(tmp_path):
             assert not face.waiting
             assert face.incomplete_octets == 0
             assert node.telemetry.connections_open == 0
-            for udp in node._udp:
-                await until(lambda udp=udp: not udp._waiting)
-                assert not udp._reassembler._partials
+            udp = node._datagrams
+            await until(lambda udp=udp: not udp._waiting)
+            assert not udp._reassembler._partials
             assert node.telemetry.internal_errors == 0
     assert asyncio.all_tasks() == before
 

@@ -138,7 +138,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def _open(self) -> None:
         self.store = LmdbStore(self.directory)
         self.registry = Registry(self.store, InlineExecutor(), lambda: NOW)
-        self.registry.follow(self.followed.extend)
+        self.registry.follow(lambda batch: self.followed.extend(batch.records))
 
     @initialize()
     def home(self):

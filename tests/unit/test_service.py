@@ -187,7 +187,8 @@ async def test_followers_hear_of_a_durable_group_before_it_is_acknowledged(
 ):
     heard = []
 
-    def follower(names):
+    def follower(batch):
+        names = batch.records
         kept = all(store.get(subject) is not None for subject in names)
         heard.append((sorted(names), kept, [future.done() for future in futures]))
 
@@ -215,7 +216,7 @@ async def test_a_follower_that_fails_keeps_nobody_waiting(registry):
         raise failure
 
     registry.follow(broken)
-    registry.follow(lambda names: heard.append(sorted(names)))
+    registry.follow(lambda batch: heard.append(sorted(batch.records)))
     for suffix in ("a", "b"):
         await registry.submit(create(suffix))
     assert heard == [[name("A")], [name("B")]]

@@ -1,0 +1,1 @@
+"""Compiled answers: a packet cache and the kernels and loops that serve from it."""
