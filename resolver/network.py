@@ -282,10 +282,12 @@ class Network:
 def make_engine() -> "Engine":
     """Make the fast path of a process; imports what it needs only then."""
     from resolver.fastpath.engine import Engine
-    from resolver.fastpath.preparing import compile_here
+    from resolver.fastpath.preparing import compile_here, release_compiler
 
     compile_here()
-    return Engine()
+    engine = Engine()
+    release_compiler()
+    return engine
 
 
 async def _submit_absent(registry: Registry, changes: Sequence[Change]) -> None:

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import asyncio_dgram
-
 from registry.access import Access
 from registry.model.identifier import CaseRule
 from registry.service import Registry
@@ -23,9 +21,10 @@ from resolver.cache import AnswerCache
 from resolver.chain import Chain, Handler
 from resolver.data_directory import is_writable
 from resolver.elsewhere import Elsewhere
+from resolver.faces.datagram_socket import DatagramSocket
 from resolver.faces.dns import DnsFace
 from resolver.faces.handle_tcp import HandleTcp
-from resolver.faces.handle_udp import Datagrams, HandleUdp
+from resolver.faces.handle_udp import Datagrams, serve_datagrams
 from resolver.faces.http import HttpFace
 from resolver.faces.sockets import BACKLOG, Bound, bind
 from resolver.handlers.authentication import Authentication
@@ -47,6 +46,7 @@ from resolver.upstream import Upstream
 if TYPE_CHECKING:
     import ssl
 
+    from resolver.faces.fast_dns import FastDns
     from resolver.faces.fast_path import FastHandle
     from resolver.fastpath.engine import Engine
 
@@ -96,7 +96,8 @@ class Node:
         self.http_face: HttpFace | None = None
         self.dns_face: DnsFace | None = None
         self.fast: FastHandle | None = None
-        self._udp: list[HandleUdp] = []
+        self.fast_dns: FastDns | None = None
+        self._udp: list[DatagramSocket] = []
         self._datagrams: Datagrams | None = None
         self._tcp: HandleTcp | None = None
         self._servers: list[asyncio.Server] = []
@@ -221,10 +222,10 @@ class Node:
         assert self.responder is not None
         self._datagrams = Datagrams(self.responder, self.telemetry)
         for item in self.handle.udp:
-            stream = await asyncio_dgram.from_socket(item.dup())
-            face = HandleUdp(stream, self._datagrams, item)
+            face = await DatagramSocket.over(item)
             self._udp.append(face)
-            self._tasks.append(asyncio.create_task(face.serve()))
+            serving = serve_datagrams(face, self._datagrams)
+            self._tasks.append(asyncio.create_task(serving))
         self._tcp = HandleTcp(self.responder, self.telemetry)
         loop = asyncio.get_running_loop()
         for item in self.handle.tcp:
@@ -261,11 +262,31 @@ class Node:
         if self.registry is not None:
             self.registry.follow(self.fast.forget)
         self.responder.learn = self.fast.learn
-        self.telemetry.update = self.fast.update_telemetry
         for item in self.handle.udp:
             self.fast.serve_datagrams(item.fileno(), self._datagrams)
         await asyncio.gather(*(face.leave() for face in self._udp))
         self._tcp.lend_from_now(self.fast.lend)
+        if self.dns_face is not None:
+            await self._serve_dns_fast(self.dns_face, engine)
+        self.telemetry.update = self._update_telemetry
+
+    async def _serve_dns_fast(self, face: DnsFace, engine: "Engine") -> None:
+        from resolver.faces.fast_dns import FastDns
+
+        self.fast_dns = FastDns(engine, self.telemetry)
+        face.datagrams.learn = self.fast_dns.learn
+        for item in face.udp_sockets:
+            self.fast_dns.serve_datagrams(item.fileno(), face.datagrams)
+        await face.leave_datagrams()
+
+    def _update_telemetry(self) -> None:
+        for face in self.fast_faces:
+            face.update_telemetry()
+
+    @property
+    def fast_faces(self) -> "tuple[FastHandle | FastDns, ...]":
+        """What of the node is on the fast path."""
+        return tuple(face for face in (self.fast, self.fast_dns) if face is not None)
 
     async def close(self) -> None:
         """Stop: take nothing new, finish what is on its way to disk, let go."""

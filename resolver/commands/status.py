@@ -14,6 +14,12 @@ from resolver.errors import UnreachableError
 
 TIMEOUT_SECONDS = 5.0
 
+_FAST = ("hits", "misses", "shed", "evicted")
+_FAST_MEANING = (
+    "hits: questions the fast path answered; misses: handed on; shed: no room, asked "
+    "again by the client; evicted: answers that gave way; -: no fast path"
+)
+
 # A proxy that the environment names is no way to this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -47,6 +53,7 @@ def _state(http: str) -> dict[str, Any]:
             for name in ("identifiers", "registrations", "resolutions")
         },
         "total": report["total"],
+        "fast_path": report.get("fast_path"),
     }
 
 
@@ -90,6 +97,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
         "identifiers",
         "registrations",
         "resolutions",
+        *_FAST,
     )
     for row in rows:
         host, port = row["handle"]
@@ -99,5 +107,15 @@ def _show(rows: list[dict[str, Any]]) -> None:
             f"{total.get(name, 0):,}"
             for name in ("identifiers", "registrations", "resolutions")
         )
-        made.add_row(escape(row["name"]), row["role"], f"{host}:{port}", state, *counts)
+        fast = row.get("fast_path")
+        fast_counts = (f"{fast[name]:,}" if fast else "-" for name in _FAST)
+        made.add_row(
+            escape(row["name"]),
+            row["role"],
+            f"{host}:{port}",
+            state,
+            *counts,
+            *fast_counts,
+        )
     show(made)
+    say(_FAST_MEANING)

@@ -1,14 +1,9 @@
-"""The Handle protocol over UDP: what becomes of a datagram, and asyncio-dgram's socket.
+"""The Handle protocol over UDP: what becomes of a datagram.
 
 `Datagrams` knows no socket: quick answers are given at once, slow ones become tasks, at
 most `MAX_WAITING` of them besides the writes that the registry has taken, and whatever
-comes beyond that is answered with "too busy". Datagrams come from `HandleUdp`, which
-reads a socket itself, or from the fast path (`resolver.faces.fast_path`), which hands
-over what it cannot answer.
-
-asyncio-dgram queues without limit what a socket receives. The loop here takes every
-datagram off that queue in the turn in which it came, so the queue never holds more than
-one turn's datagrams (libuv reads at most 32 in a turn).
+comes beyond that is answered with "too busy". Datagrams come from a `DatagramSocket`,
+or from the fast path, which hands over what it cannot answer.
 
 A client that hears nothing sends its request again. A write must not be done twice
 then, so answers to requests that change something are kept for `REPEAT_SECONDS` and
@@ -17,18 +12,15 @@ kept: nonsense must not push out what was done.
 """
 
 import asyncio
-import contextlib
 import hashlib
-import socket
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
-import asyncio_dgram
-
 from registry.errors import MalformedError
 from resolver.chain import Origin
+from resolver.faces.datagram_socket import DatagramSocket
 from resolver.responder import Octets, Responder
 from resolver.session.fragments import Reassembler, split
 from resolver.telemetry import Telemetry
@@ -40,11 +32,6 @@ MAX_REMEMBERED_OCTETS = 8192
 """Longer answers are not kept: no write has one."""
 
 REPEAT_SECONDS = 30.0
-FAIR_TURN = 64
-"""Datagrams answered before other tasks get their turn."""
-
-_LEAVING_TURNS = 1000
-
 _QUESTIONS = frozenset(
     code.to_bytes(4, "big")
     for code in (
@@ -151,64 +138,19 @@ class Datagrams:
         return octets
 
 
-class HandleUdp:
-    """Reads one socket, by asyncio-dgram."""
+async def serve_datagrams(reader: DatagramSocket, datagrams: Datagrams) -> None:
+    """Answer what one socket receives, until it is closed."""
 
-    def __init__(self, stream: Any, datagrams: Datagrams, own: socket.socket) -> None:
-        self._stream = stream
-        self._datagrams = datagrams
-        self._own = own
-        """The same socket, open for longer: late answers go out by it."""
+    async def send(messages: Octets, peer: Any) -> None:
+        for message in messages:
+            for datagram in split(message):
+                await reader.send(datagram, peer)
 
-        self._turns = 0
+    async def receive(datagram: bytes, peer: Any) -> None:
+        answer = datagrams.receive(datagram, peer)
+        if isinstance(answer, tuple):
+            await send(answer, peer)
+        else:
+            datagrams.wait(answer, peer, send)
 
-    async def serve(self) -> None:
-        """Answer until cancelled or closed."""
-        while True:
-            try:
-                datagram, peer = await self._stream.recv()
-            except asyncio_dgram.TransportClosed:
-                return
-            except OSError:
-                continue  # an ICMP error of an earlier send says nothing about us
-            answer = self._datagrams.receive(datagram, peer)
-            if isinstance(answer, tuple):
-                await self._send(answer, peer)
-            else:
-                self._datagrams.wait(answer, peer, self._send)
-            self._turns += 1
-            if self._turns % FAIR_TURN == 0:
-                await asyncio.sleep(0)
-
-    def close(self) -> None:
-        """Stop reading."""
-        self._stream.close()
-
-    async def leave(self) -> None:
-        """Stop reading, once nothing has come for a turn: somebody else reads now."""
-        for _ in range(_LEAVING_TURNS):
-            turns = self._turns
-            await asyncio.sleep(0)
-            if turns == self._turns:
-                break
-        self.close()
-
-    async def _send(self, messages: Octets, peer: Any) -> None:
-        with contextlib.suppress(OSError):
-            for message in messages:
-                for datagram in split(message):
-                    await self._send_one(datagram, peer)
-
-    async def _send_one(self, datagram: bytes, peer: Any) -> None:
-        self._forget_errors()
-        try:
-            await self._stream.send(datagram, peer)
-        except asyncio_dgram.TransportClosed:
-            self._own.sendto(datagram, peer)
-
-    def _forget_errors(self) -> None:
-        """Drop errors of earlier sends, which asyncio-dgram raises in the next one."""
-        while True:
-            with contextlib.suppress(OSError):
-                _ = self._stream.exception
-                return
+    await reader.serve(receive)

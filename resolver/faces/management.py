@@ -127,7 +127,15 @@ async def statistics(request: Request) -> dict[str, Any]:
     """Report as the levels of the system do."""
     node: Node = request.state.face.node
     assert node.statistics is not None
-    return node.statistics.report().as_json()
+    return {**node.statistics.report().as_json(), "fast_path": _fast_path(node)}
+
+
+def _fast_path(node: "Node") -> dict[str, int] | None:
+    """Count what the fast path did for a node; None where it does not serve."""
+    counted = [face.counts() for face in node.fast_faces]
+    names = ("hits", "misses", "shed", "evicted", "entries")
+    totals = {name: sum(getattr(one, name) for one in counted) for name in names}
+    return totals if counted else None
 
 
 @router.get("/api/v1/journal", summary="Changes in their order, for operators")

@@ -36,6 +36,14 @@ _TELEMETRY = {
 }
 """Counters of `resolver.telemetry` and what they count."""
 
+_FAST = {
+    "hits": "Questions answered by the fast path.",
+    "misses": "Questions that the fast path has handed over.",
+    "shed": "Of those, the ones for which there was no room.",
+    "evicted": "Answers that gave way to others before their time.",
+}
+"""Counters of the fast path and what they count."""
+
 _OPERATIONS = {int(code): code.name.lower() for code in OpCode if code}
 
 _Plain = tuple[str, str, float]
@@ -59,8 +67,12 @@ class NodeCollector(Collector):
         """Give every metric with its value now."""
         statistics = self._node.statistics
         report = statistics.report() if statistics else None
+        self._node.telemetry.update()
         yield self._requests()
         yield self._answers()
+        if self._node.dns_face is not None:
+            yield self._dns_requests()
+            yield self._dns_answers()
         for name, text, value in (*self._counted(), *self._kept(report)):
             counter = CounterMetricFamily(name, text, labels=_COMMON)
             counter.add_metric(self._labels, value)
@@ -86,6 +98,22 @@ class NodeCollector(Collector):
             metric.add_metric((*self._labels, str(int(code))), count)
         return metric
 
+    def _dns_requests(self) -> "Metric":
+        labels = (*_COMMON, "transport", "type")
+        text = "DNS queries received, by transport and type."
+        metric = CounterMetricFamily("idis_dns_requests", text, labels=labels)
+        for key, count in list(self._node.telemetry.dns_requests.items()):
+            metric.add_metric((*self._labels, *key), count)
+        return metric
+
+    def _dns_answers(self) -> "Metric":
+        labels = (*_COMMON, "rcode")
+        text = "DNS replies sent, by rcode."
+        metric = CounterMetricFamily("idis_dns_answers", text, labels=labels)
+        for rcode, count in list(self._node.telemetry.dns_answers.items()):
+            metric.add_metric((*self._labels, rcode), count)
+        return metric
+
     def _counted(self) -> Iterator[_Plain]:
         counted = self._node.telemetry
         for name, text in _TELEMETRY.items():
@@ -106,6 +134,9 @@ class NodeCollector(Collector):
         if node.cache is not None:
             text = "Cached answers that gave way before their time."
             yield "idis_cache_evictions", text, node.cache.evicted
+        for name, text in _FAST.items():
+            value = sum(getattr(face.counts(), name) for face in node.fast_faces)
+            yield f"idis_fastpath_{name}", text, value
         if node.responder is not None:
             text = "Challenges given up for newer ones."
             yield "idis_challenges_evicted", text, node.responder.challenges.evicted
@@ -119,6 +150,10 @@ class NodeCollector(Collector):
         if node.registry is not None:
             text = "1 while the registry takes writes."
             yield "idis_registry_writable", text, float(node.registry.stopped is None)
+        text = "1 while the fast path answers."
+        yield "idis_fastpath_active", text, float(bool(node.fast_faces))
+        entries = sum(face.counts().entries for face in node.fast_faces)
+        yield "idis_fastpath_entries", "Answers in the packet cache.", entries
         if node.cache is not None:
             yield "idis_cache_entries", "Answers in the cache.", len(node.cache)
         if node.responder is not None:

@@ -17,6 +17,7 @@ from registry.model.typed import ALL_ADMIN_BITS, Admin
 from registry.model.value import Value
 from resolver.faces.handle_tcp import HandleTcp
 from resolver.faces import handle_udp
+from resolver.faces.datagram_socket import DatagramSocket
 from resolver.identities import RSA_INDEX, SECRET_INDEX, SM2_INDEX, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey
@@ -134,8 +135,8 @@ async def udp_face(
     """Serve a node's answers at another UDP port, with a clock of the test's."""
     stream = await asyncio_dgram.bind(("127.0.0.1", 0))
     datagrams = handle_udp.Datagrams(node.responder, node.telemetry, clock)
-    face = handle_udp.HandleUdp(stream, datagrams, stream.socket)
-    serving = asyncio.create_task(face.serve())
+    face = DatagramSocket(stream, stream.socket)
+    serving = asyncio.create_task(handle_udp.serve_datagrams(face, datagrams))
     try:
         yield datagrams, stream.sockname[1]
     finally:
