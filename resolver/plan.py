@@ -2,19 +2,29 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resolver.errors import SetupError
 from resolver.identities import Administrator
 from resolver.settings import NodeSettings, Role
 from resolver.topology import Enterprise, NodeSpec, Topology
 
+if TYPE_CHECKING:
+    from resolver.dns.zones import Zone
+
 DEFAULT_RECURSIVE_PORT = 3641
 DEFAULT_TOP_PORT = 2641
 DEFAULT_TOP_HTTP_PORT = 3000
+DEFAULT_DNS_PORT = 5300
 DEFAULT_PORT_BASE = 20_000
-_WELL_KNOWN = {DEFAULT_RECURSIVE_PORT, DEFAULT_TOP_PORT, DEFAULT_TOP_HTTP_PORT}
+_WELL_KNOWN = {
+    DEFAULT_RECURSIVE_PORT,
+    DEFAULT_TOP_PORT,
+    DEFAULT_TOP_HTTP_PORT,
+    DEFAULT_DNS_PORT,
+}
 _LARGEST_PORT = 65_535
 
 
@@ -72,9 +82,17 @@ def plan(
             handle_port=handle,
             http_port=http,
             https_port=https,
+            dns_port=ports.take_dns(spec) if role == "recursive" else 0,
         )
 
     return tuple(_plan(topology, settings))
+
+
+def with_zones(planned: PlannedNode, zones: tuple["Zone", ...]) -> PlannedNode:
+    """Tell a node which zones it answers for, if it speaks DNS."""
+    if planned.settings.role != "recursive":
+        return planned
+    return replace(planned, settings=replace(planned.settings, dns_zones=zones))
 
 
 def _plan(
@@ -120,6 +138,10 @@ class _Ports:
         )
         return handle, http, https
 
+    def take_dns(self, spec: NodeSpec) -> int:
+        """Give the DNS port of the recursive node."""
+        return self._one(spec.ports.dns, DEFAULT_DNS_PORT)
+
     def _one(self, fixed: int | None, usual: int | None) -> int:
         if fixed is not None:
             return fixed
@@ -142,6 +164,11 @@ def _fixed_ports(topology: Topology) -> frozenset[int]:
     ports = (
         port
         for spec in specs
-        for port in (spec.ports.handle, spec.ports.http, spec.ports.https)
+        for port in (
+            spec.ports.handle,
+            spec.ports.http,
+            spec.ports.https,
+            spec.ports.dns,
+        )
     )
     return frozenset(port for port in ports if port)

@@ -39,7 +39,7 @@ def describe(network: Network) -> dict[str, object]:
         "seed": network.settings.seed,
         "open_writes": network.settings.open_writes,
         "nodes": [_node(network, planned) for planned in network.planned],
-        "recursive": {"handle": _handle(network.recursive)},
+        "recursive": _recursive(network.recursive),
         "identifiers": [
             seeded.identifier
             for enterprise in network.settings.topology.enterprises
@@ -108,6 +108,16 @@ def _credentials(
         pem = client_certificate(network.authority, administrator, now)
         write_private(certificate, pem)
     return entries
+
+
+def _recursive(node: Node) -> dict[str, object]:
+    assert node.dns is not None
+    assert node.dns_face is not None
+    return {
+        "handle": _handle(node),
+        "dns": [node.settings.hosts[0], node.dns.port],
+        "dns_zone": node.dns_face.zone.name,
+    }
 
 
 def _handle(node: Node) -> list[object]:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from registry.model.identifier import CaseRule
 from registry.model.identity import Identity
+
+if TYPE_CHECKING:
+    from resolver.dns.zones import Zone
 
 Role = Literal["top", "secondary", "enterprise", "recursive"]
 
@@ -34,6 +37,10 @@ class NodeSettings:
     handle_port: int = 0
     http_port: int = 0
     https_port: int = 0
+    dns_port: int = 0
+    dns_zones: tuple["Zone", ...] = ()
+    """What a node with a DNS face answers for; none means `idis.test`."""
+
     negative_ttl_seconds: int = 2
     """How long a recursive node remembers that something is not there. The real
     system's rule is not published (idis notes §3), so it is short and yours."""

@@ -51,8 +51,9 @@ _SECTIONS = (6, 13, 44, 47, 51, 53, 61, 63, 66, 70, 71, 73, 76, 80, 83, 84, 86, 
 _PORT_KEYS = ("handle_port", "http_port", "https_port")
 _TITLE_KEYS = {"name", "title", "title_en"}
 _ROOT_KEYS = {"version", "name", "top", "recursive", "secondary"}
-_RECURSIVE_KEYS = _TITLE_KEYS.union(_PORT_KEYS)
-_TOP_KEYS = {"prefix"} | _RECURSIVE_KEYS
+_NODE_KEYS = _TITLE_KEYS.union(_PORT_KEYS)
+_RECURSIVE_KEYS = {"dns_port"} | _NODE_KEYS
+_TOP_KEYS = {"prefix"} | _NODE_KEYS
 _INDUSTRY_KEYS = {"industry", "industry_title", "industry_title_en"}
 _SECONDARY_KEYS = {"enterprise"} | _TOP_KEYS | _INDUSTRY_KEYS
 _ENTERPRISE_KEYS = {"self_run", "product"} | _TOP_KEYS
@@ -70,6 +71,8 @@ class Ports:
     handle: int | None = None
     http: int | None = None
     https: int | None = None
+    dns: int | None = None
+    """Of the recursive node only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +330,8 @@ def _top(table: _Table) -> Top:
 def _recursive(root: _Table) -> NodeSpec:
     table = root.table("recursive", {})
     table.allow(_RECURSIVE_KEYS)
-    return NodeSpec(*_titles(table, "recursive"), _ports(table))
+    ports = replace(_ports(table), dns=table.port("dns_port"))
+    return NodeSpec(*_titles(table, "recursive"), ports)
 
 
 def _secondary(table: _Table, parent: str) -> Secondary:

@@ -5,6 +5,8 @@ from typing import Any
 from rich.markup import escape
 
 from resolver.commands.console import say, show, table
+from resolver.dns.names import NoNameError, name_of
+from resolver.dns.zones import Zone
 from resolver.network import Network
 
 _ROLES = {
@@ -32,6 +34,7 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
         made.add_row(*map(escape, _row(node, ready)))
     show(made)
     show(_credentials(ready))
+    say(f"DNS, for example: {dns_example(network, ready)}")
 
 
 def say_how_to_stop(ready: dict[str, Any]) -> None:
@@ -39,6 +42,24 @@ def say_how_to_stop(ready: dict[str, Any]) -> None:
     if ready["open_writes"]:
         say("OPEN WRITES: authentication is off, everybody may read and change all")
     say(f"data in {ready['data']}; Ctrl-C stops")
+
+
+def dns_example(network: Network, ready: dict[str, Any]) -> str:
+    """Give a command that asks for the first identifier over DNS."""
+    host, port = ready["recursive"]["dns"]
+    face = network.recursive.dns_face
+    assert face is not None
+    names = (_domain_name(name, face.zone) for name in ready["identifiers"])
+    name = next(filter(None, names), face.zone.name)
+    return f"dig @{host} -p {port} {name} TXT"
+
+
+def _domain_name(identifier: str, zone: Zone) -> str:
+    """Name an identifier; empty where it is too long for a name."""
+    try:
+        return name_of(identifier, zone.name, prefix_labels=zone.prefix_labels)
+    except NoNameError:
+        return ""
 
 
 def _row(node: dict[str, Any], ready: dict[str, Any]) -> tuple[str, ...]:

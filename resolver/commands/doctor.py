@@ -15,6 +15,7 @@ from pathlib import Path
 from resolver.commands.console import print_json, show, table
 from resolver.faces.sockets import reachable_hosts
 from resolver.plan import (
+    DEFAULT_DNS_PORT,
     DEFAULT_RECURSIVE_PORT,
     DEFAULT_TOP_HTTP_PORT,
     DEFAULT_TOP_PORT,
@@ -55,6 +56,7 @@ def _checks() -> Iterator[Callable[[], Finding]]:
         yield lambda package=package: check_package(package)  # type: ignore[misc]
     for port, what in (
         (DEFAULT_RECURSIVE_PORT, "recursive node"),
+        (DEFAULT_DNS_PORT, "recursive node, DNS"),
         (DEFAULT_TOP_PORT, "top-level node"),
         (DEFAULT_TOP_HTTP_PORT, "top-level node, HTTP"),
     ):

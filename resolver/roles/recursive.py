@@ -5,4 +5,4 @@ from resolver.handlers.forward import Forward
 from resolver.handlers.site import SiteInfo
 
 HANDLERS = (SiteInfo, Cached, Forward)
-FACES = ("handle_udp", "handle_tcp", "http", "https")
+FACES = ("handle_udp", "handle_tcp", "http", "https", "dns")

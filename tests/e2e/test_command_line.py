@@ -323,6 +323,11 @@ def test_an_address_that_is_not_ours_is_refused(idis, host):
     refused(idis("up", *SMALL, "--host", host), host)
 
 
+@pytest.mark.parametrize("zone", ["", ".", "a..b", "example.com=", "example.com=/x"])
+def test_a_zone_that_is_none_is_refused(idis, zone):
+    refused(idis("up", *SMALL, "--dns-zone", zone), "zone", "for example idis.test")
+
+
 # ---- resolve ------------------------------------------------------------------------
 
 

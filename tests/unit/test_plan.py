@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from resolver.dns.zones import zones_of
 from resolver.identities import make_administrators
 from resolver.keys import SeededKeys
-from resolver.plan import plan
+from resolver.plan import plan, with_zones
 from resolver.topology import builtin_topology, parse_topology
 
 HOSTS = ("127.0.0.1", "::1")
@@ -113,6 +114,22 @@ def test_the_well_known_ports_and_then_those_counted_from_20000():
     assert counted == list(range(20_000, 20_006))
 
 
+def test_only_the_recursive_node_speaks_dns_at_its_own_well_known_port():
+    zones = zones_of(["lab.test"])
+    recursive, *others = (with_zones(item, zones) for item in planned())
+    assert recursive.settings.dns_port == 5300
+    assert recursive.settings.dns_zones == zones
+    assert planned(port_base=0)[0].settings.dns_port == 0
+    assert {item.settings.dns_port for item in others} == {0}
+    assert {item.settings.dns_zones for item in others} == {()}
+
+
+def test_no_counted_port_is_a_well_known_one():
+    counted = {port for item in planned(port_base=5290) for port in ports(item)}
+    assert 5299 in counted
+    assert 5300 not in counted
+
+
 def test_ports_are_counted_from_where_the_person_says():
     nodes = planned(port_base=40_000)
     assert ports(nodes[0]) == (3641, 40_000, 40_001)
@@ -128,12 +145,13 @@ def test_port_base_nought_leaves_all_ports_to_the_system():
 def test_a_port_that_the_topology_fixes_stays(port_base):
     topology = custom(
         top="handle_port = 7001\nhttps_port = 7002",
-        recursive="http_port = 7003",
+        recursive="http_port = 7003\ndns_port = 7004",
         enterprise="handle_port = 0",
     )
     nodes = by_name(planned(topology, port_base=port_base))
     assert ports(nodes["top"])[0::2] == (7001, 7002)
     assert ports(nodes["recursive"])[1] == 7003
+    assert nodes["recursive"].settings.dns_port == 7004
     assert ports(nodes["maker"])[0] == 0
 
 

@@ -511,6 +511,12 @@ def test_a_port_used_twice_is_refused():
     assert hint == "top.http_port has it already"
 
 
+def test_only_the_recursive_node_has_a_dns_port():
+    assert builtin_topology(1).recursive.ports.dns is None
+    message, _ = refusal(('prefix = "86"', 'prefix = "86"\ndns_port = 5300'))
+    assert 'unknown key "dns_port"' in message or "unknown key 'dns_port'" in message
+
+
 def test_a_port_of_a_hosted_enterprise_is_refused():
     message, hint = refusal(('prefix = "86.1.5"', 'prefix = "86.1.5"\nhttp_port = 0'))
     assert "expected no port for a hosted enterprise, got 0" in message

@@ -1,0 +1,1 @@
+"""Identifiers as domain names and values as resource records, without a socket."""
