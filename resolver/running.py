@@ -96,7 +96,12 @@ def start_network(directory: Path, arguments: Sequence[str]) -> RunningNetwork:
         stderr=subprocess.STDOUT,
         env=environment,
     )
-    said = _wait_until_ready(process)
+    try:
+        said = _wait_until_ready(process)
+    except BaseException:  # whoever does not wait any more leaves nothing running
+        process.kill()
+        process.communicate()
+        raise
     if not file.exists():
         process.kill()
         process.communicate()

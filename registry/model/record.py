@@ -38,6 +38,10 @@ class RecordFlag(enum.IntFlag):
     """The canonical name is inside, because the key is a hash."""
 
 
+# Operations on members of an IntFlag cost a microsecond each.
+_PUBLIC, _NAMED = int(RecordFlag.PUBLIC), int(RecordFlag.NAMED)
+
+
 class Record(NamedTuple):
     """What is registered under one identifier."""
 
@@ -71,10 +75,10 @@ def make_record(name: bytes, serial: int, values: tuple[Value, ...]) -> Record:
 
 def encode_record(record: Record, *, named: bool) -> bytes:
     """Write a record for the store; `named` when its key does not tell its name."""
-    flags = RecordFlag.PUBLIC if record.public else RecordFlag(0)
+    flags = _PUBLIC if record.public else 0
     name = b""
     if named:
-        flags |= RecordFlag.NAMED
+        flags |= _NAMED
         name = struct.pack("!H", len(record.name)) + record.name
     rest = struct.pack("!Q", record.serial) + name + record.values_octets
     checksum = zlib.crc32(rest, zlib.crc32(record.name, _HEAD_START | flags))
@@ -90,7 +94,7 @@ def decode_record(octets: bytes, name: bytes | None) -> Record:
     try:
         form, flags, checksum, serial = _HEADER.unpack_from(octets)
         start = _HEADER.size
-        if flags & RecordFlag.NAMED:
+        if flags & _NAMED:
             (size,) = struct.unpack_from("!H", octets, start)
             name = octets[start + 2 : start + 2 + size]
             start += 2 + size
@@ -100,7 +104,7 @@ def decode_record(octets: bytes, name: bytes | None) -> Record:
         raise _corrupt(octets, name, f"format {form}, {_FORMAT} expected")
     if zlib.crc32(octets[6:], zlib.crc32(name, _HEAD_START | flags)) != checksum:
         raise _corrupt(octets, name, "its checksum does not match")
-    return Record(name, serial, bool(flags & RecordFlag.PUBLIC), octets[start:])
+    return Record(name, serial, bool(flags & _PUBLIC), octets[start:])
 
 
 def _corrupt(octets: bytes, name: bytes | None, why: str) -> CorruptError:

@@ -20,6 +20,7 @@ grow). 0.9-format pages carry no checksum, so each record carries its own.
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import struct
@@ -318,6 +319,9 @@ def _encode_home(home: Home) -> bytes:
     return struct.pack("!I", zlib.crc32(rest, zlib.crc32(home.prefix))) + rest
 
 
+# A node has few homes and reads one with every question; what the octets say, and
+# whether they are right, depends on nothing else.
+@functools.lru_cache(maxsize=1024)
 def _decode_home(prefix: bytes, octets: bytes) -> Home:
     checksum = zlib.crc32(octets[4:], zlib.crc32(prefix))
     if len(octets) < 9 or struct.pack("!I", checksum) != octets[:4]:

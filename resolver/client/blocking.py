@@ -257,7 +257,7 @@ class Client:
                     return Heard(message, one.exchange(message, deadline))
         # Servers without logins close after each answer, as CNRI's does, and nothing
         # here may be asked twice: so each message gets a connection of its own.
-        with contextlib.closing(BlockingConnection(say.server, deadline)) as one:
+        with contextlib.closing(self._transport.dial(say.server, deadline)) as one:
             return Heard(message, one.exchange(message, deadline))
 
     def _logged_in(self, connection: BlockingConnection, deadline: float) -> bool:

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from registry.errors import MalformedError
@@ -35,11 +35,22 @@ READ_OCTETS = 65_536
 Messages = tuple[Message, ...]
 """All messages of one answer."""
 
+Prepare = Callable[[socket.socket], socket.socket]
+"""Is given each socket once it is connected, and gives the one to use; a load generator
+times and guards them so. One that raises has closed the socket."""
+
+
+def as_it_is(sock: socket.socket) -> socket.socket:
+    """Use a socket as it was opened."""
+    return sock
+
 
 class BlockingConnection:
     """One TCP connection, used by one thread at a time."""
 
-    def __init__(self, server: ServerAddress, deadline: float) -> None:
+    def __init__(
+        self, server: ServerAddress, deadline: float, prepare: Prepare = as_it_is
+    ) -> None:
         """Connect; `deadline` is of the monotonic clock.
 
         Raises:
@@ -54,7 +65,7 @@ class BlockingConnection:
         """Messages that nobody waited for."""
 
         self._framer = Framer()
-        self._socket = _connect(server, deadline)
+        self._socket = prepare(_connect(server, deadline))
 
     @property
     def closed(self) -> bool:
@@ -167,8 +178,11 @@ class _Channel(NamedTuple):
 class SocketTransport:
     """Carries messages over plain sockets; threads may share it."""
 
-    def __init__(self, settings: ClientSettings | None = None) -> None:
+    def __init__(
+        self, settings: ClientSettings | None = None, *, prepare: Prepare = as_it_is
+    ) -> None:
         self.settings = settings or ClientSettings()
+        self.prepare = prepare
         keys, each = self.settings.max_sockets, self.settings.max_connections
         self._sockets: _Shelf[socket.socket] = _Shelf(keys, each)
         self._connections: _Shelf[BlockingConnection] = _Shelf(keys, each)
@@ -229,7 +243,7 @@ class SocketTransport:
         connection = self._connections.take(key)
         while connection is not None and not connection.open:
             connection = self._connections.take(key)
-        connection = connection or BlockingConnection(server, deadline)
+        connection = connection or self.dial(server, deadline)
         try:
             yield connection
         except BaseException:
@@ -238,11 +252,19 @@ class SocketTransport:
         if not connection.closed:
             self._connections.give(key, connection)
 
+    def dial(self, server: ServerAddress, deadline: float) -> BlockingConnection:
+        """Open a TCP connection that is not kept; who dials closes it.
+
+        Raises:
+            UnreachableError: It cannot be opened before the deadline.
+        """
+        return BlockingConnection(server, deadline, self.prepare)
+
     @contextlib.contextmanager
     def datagrams(self, server: ServerAddress) -> Iterator[socket.socket]:
         """Lend a UDP socket that is connected to a server."""
         key = server.host, server.udp_port
-        sock = self._sockets.take(key) or _udp_socket(server)
+        sock = self._sockets.take(key) or self.prepare(_udp_socket(server))
         try:
             yield sock
         except BaseException:

@@ -32,6 +32,9 @@ _CLASSES = (
 )
 """Codes of answers that are kept, by class; others are rare, or do not last."""
 
+_BODY = 44
+"""Where a message's body begins."""
+
 _CLASS_OF = {int(code): number for number, code in enumerate(_CLASSES)}
 
 
@@ -57,9 +60,16 @@ class FastHandle:
         return self._engine.counts(self._owner)
 
     def learn(self, question: bytes, answer: bytes, reply: Reply) -> None:
-        """Keep an answer for others who ask the same."""
+        """Keep an answer for others who ask the same, once it was asked for twice.
+
+        Most of what is asked for once is never asked for again, and nonsense is asked
+        for once: it should not push out what is useful. A recursive node's answers are
+        from its cache, so somebody has asked before.
+        """
         kind = _CLASS_OF.get(reply.code)
-        if kind is not None and not reply.more:
+        if kind is None or reply.more:
+            return
+        if self._from_cache or self._engine.doorkeeper.knows(question[_BODY:]):
             self._engine.learn(self._owner, question, answer, kind, reply.expires)
 
     def forget(self, batch: "Batch") -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from resolver.fastpath import (
     atomic,
+    copying,
     learning,
     packet_cache,
     questions,
@@ -34,14 +35,30 @@ from resolver.fastpath.memory import make_engine  # noqa: E402
 _INT = types.int64
 
 
+def _address(context: Any, builder: Any, kind: Any, array: Any, at: Any) -> Any:
+    made = context.make_array(kind)(context, builder, array)
+    return cgutils.get_item_pointer(context, builder, kind, made, [at])
+
+
 def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    kind = signature.args[0]
-    array = context.make_array(kind)(context, builder, arguments[0])
-    return cgutils.get_item_pointer(context, builder, kind, array, [arguments[1]])
+    return _address(context, builder, signature.args[0], arguments[0], arguments[1])
 
 
 def _constant(value: int) -> Any:
     return ir.Constant(ir.IntType(64), value)
+
+
+@intrinsic
+def _copy(typing: Any, source: Any, start: Any, target: Any, at: Any, size: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, start, target, at, size = arguments
+        kinds = signature.args
+        begin = _address(context, builder, kinds[0], source, start)
+        end = _address(context, builder, kinds[2], target, at)
+        cgutils.raw_memcpy(builder, end, begin, size, 1)
+        return context.get_dummy_value()
+
+    return types.void(source, _INT, target, _INT, _INT), generate
 
 
 @intrinsic
@@ -90,6 +107,13 @@ def _(locks: Any, at: Any) -> Callable[..., Any]:
     return lambda locks, at: _try_lock(locks, at)  # noqa: PLW0108
 
 
+@overload(copying.copy, strict=False)
+def _(source: Any, start: Any, target: Any, at: Any, size: Any) -> Callable[..., Any]:
+    return lambda source, start, target, at, size: _copy(  # noqa: PLW0108
+        source, start, target, at, size
+    )
+
+
 @overload(atomic.unlock, strict=False)
 def _(locks: Any, at: Any) -> Callable[..., Any]:
     return lambda locks, at: _store(locks, at, 0)
@@ -123,7 +147,7 @@ for _module in (questions, packet_cache, replies, learning, loops):
 
 
 def _compile(function: Callable[..., Any]) -> Any:
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
 
 
 def _compile_for(dispatcher: Any, *arguments: Any) -> None:

@@ -3,17 +3,19 @@
 All positions are in 64-bit words unless they say octets. An entry of the packet cache:
 
     WORD  BITS   FIELD
-       0   0-31  size of the entry in words
-          32-47  size of the key in words
-          48-62  size of the reply in octets
-       1   0-31  first hash: which bucket
-          32-62  second hash: the tag in its slot
-       2         when it expires, microseconds since 1970
-       3   0-15  owner, a row of the table of owners
-          16-23  class of the answer, a column of the owner's counters
-          24     1 when it was asked for since it was last passed over
-          25     1 when the reply repeats the name as it was asked
-       4         the key, then the reply, each filled up to whole words
+       0   0-15  size of the entry in words
+          16-27  size of the key in words
+          28-41  octets of the tail of the reply
+          42-47  head of the reply, a row of the table of heads
+          48-50  class of the answer, a column of the owner's counters
+          51     1 when it was asked for since it was last passed over
+          52     1 when the reply repeats the name between head and tail
+          53-61  owner, a row of the table of owners
+       1         when it expires, microseconds since 1970
+       2         the key, then the tail of the reply, each filled up to whole words
+
+A reply is kept in parts: a Handle message's head of 44 octets is the same for most of
+them, and the name comes with the question. So a million answers take 400 MiB.
 
 A key:
 
@@ -22,7 +24,7 @@ A key:
           40-47  kind of question
        1   0-15  owner
           16-31  octets of the name
-          32-47  octets of the rest
+          32-47  octets of the rest; 32-55 for DNS, with the flags of the query
        2         generation of the owner
        3         the folded name, then the rest of the question, each filled up
 
@@ -40,7 +42,7 @@ MASK16 = 0xFFFF
 NEVER_EXPIRES = 1 << 61
 
 BUCKET_SLOTS = 8
-ENTRY_HEAD = 4
+ENTRY_HEAD = 2
 KEY_HEAD = 3
 MAX_NAME_OCTETS = 512
 MAX_REST_OCTETS = 256
@@ -50,8 +52,13 @@ MAX_ENTRY_WORDS = ENTRY_HEAD + MAX_KEY_WORDS + MAX_REPLY_OCTETS // 8
 MAX_QUESTION_OCTETS = 44 + 4 + MAX_NAME_OCTETS + MAX_REST_OCTETS + 4
 """Longest message that may be a plain question."""
 
-VISITED = 1 << 24
-ECHOES_NAME = 1 << 25
+KEY_SHIFT, KEY_MASK = 16, 0xFFF
+TAIL_SHIFT, TAIL_MASK = 28, 0x3FFF
+HEAD_SHIFT, HEAD_MASK = 42, 0x3F
+CLASS_SHIFT, CLASS_MASK = 48, 0x7
+VISITED = 1 << 51
+ECHOES_NAME = 1 << 52
+OWNER_SHIFT, OWNER_MASK = 53, 0x1FF
 
 HANDLE, DNS = 0, 1
 """Kinds of questions."""
@@ -64,6 +71,12 @@ GENERATION, KIND, FOLD = 0, 1, 2
 OWNER_COLUMNS = 4
 MAX_OWNERS = 512
 
+# The table of heads: whole words of a Handle message's head, and whether it is used.
+HANDLE_HEAD_OCTETS = 44
+HEAD_USED = 6
+HEAD_COLUMNS = 8
+MAX_HEADS = 64
+
 # Counters of an owner. The first are hits, by transport and class of the answer.
 UDP, TCP = 0, 1
 CLASSES = 8
@@ -75,6 +88,9 @@ COUNTER_COLUMNS = 24
 
 # State of the cache.
 HEAD, TAIL, USED, TURN = 0, 1, 2, 3
+HEADS = 4
+"""How many heads are known."""
+
 STATE_WORDS = 8
 
 
@@ -93,6 +109,12 @@ class Packets(NamedTuple):
 
     state: np.ndarray
     owners: np.ndarray
+    heads: np.ndarray
+    """What Handle replies begin with, without what belongs to a request."""
+
+    head_octets: np.ndarray
+    """The same memory as octets."""
+
     counters: np.ndarray
     """One row of counters for each owner."""
 
@@ -117,6 +139,7 @@ def make_packets(arena_octets: int, slots: int) -> Packets:
     `arena_octets` is a multiple of 8 below 32 GiB, `slots` a power of two.
     """
     words = np.zeros(arena_octets // 8, np.int64)
+    heads = np.zeros(MAX_HEADS * HEAD_COLUMNS, np.int64)
     return Packets(
         words.view(np.uint8),
         words,
@@ -124,5 +147,7 @@ def make_packets(arena_octets: int, slots: int) -> Packets:
         np.zeros(min(1024, slots // BUCKET_SLOTS), np.int64),
         np.zeros(STATE_WORDS, np.int64),
         np.zeros((MAX_OWNERS, OWNER_COLUMNS), np.int64),
+        heads,
+        heads.view(np.uint8),
         np.zeros((MAX_OWNERS, COUNTER_COLUMNS), np.int64),
     )

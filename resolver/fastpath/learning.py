@@ -5,21 +5,34 @@ Integers and arrays of octets only; no allocation, no exceptions.
 
 import numpy as np
 
+from resolver.fastpath.copying import copy
 from resolver.fastpath.layout import (
+    CLASS_SHIFT,
+    DNS,
     ECHOES_NAME,
     FOLD,
     GENERATION,
-    HANDLE,
+    HANDLE_HEAD_OCTETS,
+    HEAD_COLUMNS,
+    HEAD_SHIFT,
+    HEAD_USED,
+    HEADS,
     KEY_HEAD,
     KIND,
+    MASK16,
+    MAX_HEADS,
     MAX_NAME_OCTETS,
     MAX_REPLY_OCTETS,
     Key,
     Packets,
 )
 from resolver.fastpath.packet_cache import forget, put
-from resolver.fastpath.questions import put_name
+from resolver.fastpath.questions import be32, put32, put_name
 from resolver.fastpath.replies import read_question
+
+_CREDENTIAL = 4
+_ENVELOPE = 20
+_AUTHORITATIVE = 0x8000_0000
 
 
 def learn(
@@ -34,17 +47,26 @@ def learn(
 ) -> bool:
     """Keep the reply to a question until `expires`, in microseconds.
 
-    False when the question is not plain, or the reply too long.
+    False when the question is not plain, or the reply not one that can be kept: too
+    long, signed, or with a head unlike those of `MAX_HEADS` others.
     """
     if reply.size > MAX_REPLY_OCTETS:
         return False
     words = read_question(packets, owner, question, 0, question.size, key)
     if words == 0:
         return False
-    kind = answer_class << 16
-    if packets.owners[owner, KIND] == HANDLE and answer_class == 0:
+    kind = answer_class << CLASS_SHIFT
+    if packets.owners[owner, KIND] == DNS:
+        put(packets, key, words, reply, 0, expires, kind, spare)
+        return True
+    head = _find_head(packets, reply, spare)
+    if head < 0:
+        return False
+    start = HANDLE_HEAD_OCTETS
+    if answer_class == 0:
         kind |= ECHOES_NAME
-    put(packets, key, words, reply, reply.size, expires, kind, spare)
+        start += 4 + ((key.words[1] >> 16) & MASK16)
+    put(packets, key, words, reply, start, expires, kind | head << HEAD_SHIFT, spare)
     return True
 
 
@@ -63,3 +85,43 @@ def forget_names(
             forgotten += forget(packets, key)
         start = ends[n]
     return forgotten
+
+
+def _find_head(packets: Packets, reply: np.ndarray, spare: Key) -> int:
+    """Find the head of a reply among those that are known, or add it; -1 for none."""
+    if not _is_plain(reply):
+        return -1
+    copy(reply, 0, spare.octets, 0, HANDLE_HEAD_OCTETS)
+    put32(spare.octets, 44, 0)
+    for at in (4, 8, 16, 36, 40):
+        put32(spare.octets, at, 0)
+    put32(spare.octets, 28, be32(reply, 28) & _AUTHORITATIVE)
+    spare.words[HEAD_USED] = 1
+    for head in range(packets.state[HEADS]):
+        if _is_head(packets, head, spare):
+            return head
+    head = packets.state[HEADS]
+    if head == MAX_HEADS:
+        return -1
+    for n in range(HEAD_USED + 1):
+        packets.heads[head * HEAD_COLUMNS + n] = spare.words[n]
+    # No entry leads to it yet: the lock of the first that does publishes it too.
+    packets.state[HEADS] = head + 1
+    return head
+
+
+def _is_plain(reply: np.ndarray) -> bool:
+    """Tell whether a reply is whole, with an empty credential and lengths as usual."""
+    size = reply.size
+    if size < HANDLE_HEAD_OCTETS + _CREDENTIAL:
+        return False
+    if be32(reply, 16) != size - _ENVELOPE or be32(reply, size - _CREDENTIAL):
+        return False
+    return be32(reply, 40) == size - HANDLE_HEAD_OCTETS - _CREDENTIAL
+
+
+def _is_head(packets: Packets, head: int, spare: Key) -> bool:
+    for n in range(HEAD_USED + 1):
+        if packets.heads[head * HEAD_COLUMNS + n] != spare.words[n]:
+            return False
+    return True

@@ -17,6 +17,7 @@ Only compiled code can run this.
 import numpy as np
 
 from resolver.fastpath.atomic import exchange, load, store
+from resolver.fastpath.copying import copy
 from resolver.fastpath.engine_layout import (
     BATCH,
     BELL_FD,
@@ -59,8 +60,8 @@ from resolver.fastpath.layout import (
     Key,
     Packets,
 )
-from resolver.fastpath.questions import be32
-from resolver.fastpath.replies import answer, put32
+from resolver.fastpath.questions import be32, put32
+from resolver.fastpath.replies import answer
 from resolver.fastpath.system import (
     CLOCK_REALTIME,
     EPOLL_CTL_DEL,
@@ -206,12 +207,8 @@ def _cut(engine: Engine, slot: int, number: int, size: int) -> int:
         start = _ENVELOPE + part * piece
         length = min(piece, size - start)
         if part > 0:
-            for n in range(12):
-                octets[target + n] = octets[first + n]
-            for n in range(16, _ENVELOPE):
-                octets[target + n] = octets[first + n]
-            for n in range(length):
-                octets[target + _ENVELOPE + n] = octets[first + start + n]
+            copy(octets, first, octets, target, _ENVELOPE)
+            copy(octets, first + start, octets, target + _ENVELOPE, length)
             put32(octets, target + 12, part)
         _fill_slot(engine, slot + part, number, _ENVELOPE + length)
     return slot + last + 1
@@ -235,8 +232,8 @@ def _hand_over_datagram(
         return
     name_size = engine.received[number, 1] & MASK32
     engine.inbox[at + 2] = name_size
-    for n in range(NAME_OCTETS):
-        engine.inbox_octets[(at + 3) * 8 + n] = engine.names[number * NAME_OCTETS + n]
+    source, target = number * NAME_OCTETS, (at + 3) * 8
+    copy(engine.names, source, engine.inbox_octets, target, NAME_OCTETS)
     _push(engine, at, DATAGRAM, fd, engine.datagrams, number * DATAGRAM_OCTETS, size)
 
 
@@ -418,9 +415,7 @@ def _push(
     words = RECORD_HEAD + ((size + 7) >> 3)
     engine.inbox[at] = words | kind << 32
     engine.inbox[at + 1] = fd | size << 32
-    target = (at + RECORD_HEAD) * 8
-    for n in range(size):
-        engine.inbox_octets[target + n] = octets[start + n]
+    copy(octets, start, engine.inbox_octets, (at + RECORD_HEAD) * 8, size)
     store(engine.control, INBOX_HEAD, engine.control[INBOX_HEAD] + words)
 
 

@@ -19,6 +19,7 @@ Integers and arrays of octets only; no allocation, no exceptions.
 import numpy as np
 
 from resolver.fastpath.atomic import try_lock, unlock
+from resolver.fastpath.copying import copy
 from resolver.fastpath.layout import (
     BUCKET_SLOTS,
     ENTRIES,
@@ -27,10 +28,15 @@ from resolver.fastpath.layout import (
     GENERATION,
     HEAD,
     KEY_HEAD,
+    KEY_MASK,
+    KEY_SHIFT,
     MASK16,
     MASK31,
     MASK32,
+    OWNER_MASK,
+    OWNER_SHIFT,
     TAIL,
+    TAIL_SHIFT,
     TURN,
     USED,
     VISITED,
@@ -67,7 +73,7 @@ def hash_name(key: Key) -> int:
 def find_locked(packets: Packets, key: Key, size: int, hashed: int, now: int) -> int:
     """Find the entry of a key of `size` words; 0 when there is none now.
 
-    When there is one, the lock of its bucket is held: call `unlock_bucket`.
+    When there is one, the lock of its bucket is held: give it to `unlock_bucket`.
     """
     base = bucket_of(packets, hashed)
     if not lock_bucket(packets, base):
@@ -77,9 +83,9 @@ def find_locked(packets: Packets, key: Key, size: int, hashed: int, now: int) ->
         if slot != 0 and slot >> 32 == hashed >> 32:
             entry = slot & MASK32
             if _is(packets, entry, key, size):
-                if packets.arena_words[entry + 2] <= now:
+                if packets.arena_words[entry + 1] <= now:
                     break
-                packets.arena_words[entry + 3] |= VISITED
+                packets.arena_words[entry] |= VISITED
                 return entry
     unlock_bucket(packets, base)
     return 0
@@ -90,33 +96,34 @@ def put(
     key: Key,
     size: int,
     reply: np.ndarray,
-    reply_size: int,
+    start: int,
     expires: int,
     kind: int,
     spare: Key,
 ) -> None:
-    """Keep a reply of `reply_size` octets; `kind` is class and flags of word 3.
+    """Keep the tail of a reply, from `start` on, under a key of `size` words.
 
-    One thread at a time; `spare` is its room for an entry that goes round.
+    `kind` is what word 0 of an entry says beside sizes and owner. One thread at a
+    time; `spare` is its room for an entry that goes round.
     """
     hashed = hash_name(key)
     owner = key.words[1] & MASK16
-    words = ENTRY_HEAD + size + ((reply_size + 7) >> 3)
+    tail = reply.size - start
+    words = ENTRY_HEAD + size + ((tail + 7) >> 3)
     if words * 4 > _capacity(packets):
         return
     _drop(packets, key, size, hashed)
     entry = _take_room(packets, words, spare)
     arena = packets.arena_words
-    arena[entry] = words | (size << 32) | (reply_size << 48)
-    arena[entry + 1] = hashed
-    arena[entry + 2] = expires
-    arena[entry + 3] = owner | kind
+    arena[entry] = (
+        words | size << KEY_SHIFT | tail << TAIL_SHIFT | owner << OWNER_SHIFT | kind
+    )
+    arena[entry + 1] = expires
     for n in range(size):
         arena[entry + ENTRY_HEAD + n] = key.words[n]
     at = (entry + ENTRY_HEAD + size) * 8
-    for n in range(reply_size):
-        packets.arena[at + n] = reply[n]
-    _link(packets, entry, hashed, owner, expires)
+    copy(reply, start, packets.arena, at, tail)
+    _link(packets, entry, hashed, owner)
 
 
 def forget(packets: Packets, key: Key) -> int:
@@ -167,13 +174,13 @@ def unlock_bucket(packets: Packets, base: int) -> None:
     unlock(packets.locks, (base >> 3) & (packets.locks.size - 1))
 
 
-def entry_bucket(packets: Packets, entry: int) -> int:
-    """Give the first slot of an entry's bucket."""
-    return bucket_of(packets, packets.arena_words[entry + 1])
+def owner_of(packets: Packets, entry: int) -> int:
+    """Give the owner of an entry."""
+    return (packets.arena_words[entry] >> OWNER_SHIFT) & OWNER_MASK
 
 
 def _is(packets: Packets, entry: int, key: Key, size: int) -> bool:
-    if (packets.arena_words[entry] >> 32) & MASK16 != size:
+    if (packets.arena_words[entry] >> KEY_SHIFT) & KEY_MASK != size:
         return False
     for n in range(size):
         if packets.arena_words[entry + ENTRY_HEAD + n] != key.words[n]:
@@ -196,20 +203,20 @@ def _drop(packets: Packets, key: Key, size: int, hashed: int) -> None:
     unlock_bucket(packets, base)
 
 
-def _link(packets: Packets, entry: int, hashed: int, owner: int, expires: int) -> None:
+def _link(packets: Packets, entry: int, hashed: int, owner: int) -> None:
     """Lead a slot of its bucket to an entry; the least useful one gives way."""
     base = bucket_of(packets, hashed)
     while not lock_bucket(packets, base):
         pass
-    at = _victim(packets, base, expires)
+    at = _victim(packets, base)
     if packets.slots[at] != 0:
-        _count_evicted(packets, packets.slots[at] & MASK32)
+        _count_evicted(packets, owner_of(packets, packets.slots[at] & MASK32))
     packets.slots[at] = entry | (hashed >> 32) << 32
     unlock_bucket(packets, base)
     packets.counters[owner, ENTRIES] += 1
 
 
-def _victim(packets: Packets, base: int, expires: int) -> int:
+def _victim(packets: Packets, base: int) -> int:
     """Choose a slot: an empty one, one out of date, one not asked for, any."""
     best, worth = base, 9
     for n in range(base, base + BUCKET_SLOTS):
@@ -217,7 +224,7 @@ def _victim(packets: Packets, base: int, expires: int) -> int:
         if slot == 0:
             return n
         entry = slot & MASK32
-        found = 2 if packets.arena_words[entry + 3] & VISITED else 1
+        found = 2 if packets.arena_words[entry] & VISITED else 1
         if _is_out_of_date(packets, entry):
             found = 0
         if found < worth:
@@ -229,9 +236,8 @@ def _victim(packets: Packets, base: int, expires: int) -> int:
 
 
 def _is_out_of_date(packets: Packets, entry: int) -> bool:
-    owner = packets.arena_words[entry + 3] & MASK16
     generation = packets.arena_words[entry + ENTRY_HEAD + 2]
-    return packets.owners[owner, GENERATION] != generation
+    return packets.owners[owner_of(packets, entry), GENERATION] != generation
 
 
 def _capacity(packets: Packets) -> int:
@@ -246,13 +252,14 @@ def _take_room(packets: Packets, words: int, spare: Key) -> int:
         entry = _room_at_head(packets, words)
         if entry >= 0:
             return entry
-        size = packets.arena_words[packets.state[TAIL]] & MASK32
-        again = _release_tail(packets, spare)
-        if again and reprieves > 0 and size * 4 < _capacity(packets):
+        size = packets.arena_words[packets.state[TAIL]] & MASK16
+        if not _release_tail(packets, spare):
+            continue
+        if reprieves > 0 and size * 4 < _capacity(packets):
             reprieves -= 1
             _put_again(packets, size, spare)
-        elif again:
-            _count_evicted(packets, -1 - (spare.words[3] & MASK16))
+        else:
+            _count_evicted(packets, (spare.words[0] >> OWNER_SHIFT) & OWNER_MASK)
 
 
 def _room_at_head(packets: Packets, words: int) -> int:
@@ -266,15 +273,14 @@ def _room_at_head(packets: Packets, words: int) -> int:
         if capacity - head > words:
             state[HEAD], state[USED] = head + words, used + words
             return head
-        if used == 0 or tail <= words + 1:
+        if used == 0 or tail <= words:
             return -1
-        # The rest up to the end is an entry that nobody can find.
+        # The rest up to the end is an entry without a key, which nobody can find.
         packets.arena_words[head] = capacity - head
-        packets.arena_words[head + 1] = 0
         state[USED] = used + (capacity - head) + words
         state[HEAD] = 1 + words
         return 1
-    if tail - head > words:
+    if tail - head >= words:
         state[HEAD], state[USED] = head + words, used + words
         return head
     return -1
@@ -284,18 +290,12 @@ def _release_tail(packets: Packets, spare: Key) -> bool:
     """Free the oldest entry; True when it was asked for: it is in `spare` then."""
     state, arena = packets.state, packets.arena_words
     entry = state[TAIL]
-    size = arena[entry] & MASK32
+    size = arena[entry] & MASK16
     again = False
-    base = entry_bucket(packets, entry)
-    while not lock_bucket(packets, base):
-        pass
-    for n in range(base, base + BUCKET_SLOTS):
-        if packets.slots[n] & MASK32 == entry and packets.slots[n] != 0:
-            packets.slots[n] = 0
-            again = _is_wanted(packets, entry)
-            if not again:
-                _count_evicted(packets, entry)
-    unlock_bucket(packets, base)
+    for n in range((arena[entry] >> KEY_SHIFT) & KEY_MASK):
+        spare.words[n] = arena[entry + ENTRY_HEAD + n]
+    if arena[entry] >> KEY_SHIFT:
+        again = _unlink(packets, entry, hash_name(spare))
     if again:
         for n in range(size):
             spare.words[n] = arena[entry + n]
@@ -305,29 +305,39 @@ def _release_tail(packets: Packets, spare: Key) -> bool:
     return again
 
 
-def _is_wanted(packets: Packets, entry: int) -> bool:
-    asked = packets.arena_words[entry + 3] & VISITED
-    return asked != 0 and not _is_out_of_date(packets, entry)
+def _unlink(packets: Packets, entry: int, hashed: int) -> bool:
+    """Make an entry unknown; True when it was known, and wanted."""
+    base = bucket_of(packets, hashed)
+    wanted = False
+    while not lock_bucket(packets, base):
+        pass
+    for n in range(base, base + BUCKET_SLOTS):
+        if packets.slots[n] & MASK32 == entry and packets.slots[n] != 0:
+            packets.slots[n] = 0
+            wanted = packets.arena_words[entry] & VISITED != 0
+            wanted = wanted and not _is_out_of_date(packets, entry)
+            if not wanted:
+                _count_evicted(packets, owner_of(packets, entry))
+    unlock_bucket(packets, base)
+    return wanted
 
 
 def _put_again(packets: Packets, size: int, spare: Key) -> None:
     """Put an entry that was released back in, as if nobody had asked for it yet."""
-    owner = spare.words[3] & MASK16
+    owner = (spare.words[0] >> OWNER_SHIFT) & OWNER_MASK
     entry = _room_at_head(packets, size)
     if entry < 0:
-        _count_evicted(packets, -1 - owner)
+        _count_evicted(packets, owner)
         return
-    spare.words[3] &= ~VISITED
+    spare.words[0] &= ~VISITED
     for n in range(size):
         packets.arena_words[entry + n] = spare.words[n]
+    for n in range((spare.words[0] >> KEY_SHIFT) & KEY_MASK):
+        spare.words[n] = packets.arena_words[entry + ENTRY_HEAD + n]
     packets.counters[owner, ENTRIES] -= 1
-    _link(packets, entry, spare.words[1], owner, spare.words[2])
+    _link(packets, entry, hash_name(spare), owner)
 
 
-def _count_evicted(packets: Packets, entry: int) -> None:
-    """Count an entry that gave way; a negative one stands for its owner."""
-    owner = -1 - entry
-    if entry >= 0:
-        owner = packets.arena_words[entry + 3] & MASK16
+def _count_evicted(packets: Packets, owner: int) -> None:
     packets.counters[owner, EVICTED] += 1
     packets.counters[owner, ENTRIES] -= 1

@@ -7,11 +7,12 @@ too, and give the same there.
 A Handle question is plain when it is a whole resolution request that asks for no more
 than public knowledge: not certified, no request digest, no identity token, no
 credential (handle notes §1.1-1.3). A DNS question is plain when it is a standard query
-with one question and at most an OPT record without options (RFC 1035 §4.1, RFC 6891).
+with one question and at most an OPT record (RFC 1035 §4.1, RFC 6891).
 """
 
 import numpy as np
 
+from resolver.fastpath.copying import copy
 from resolver.fastpath.layout import (
     DNS,
     FOLD_PREFIX,
@@ -48,6 +49,14 @@ def be32(octets: np.ndarray, at: int) -> int:
         | (np.int64(octets[at + 2]) << 8)
         | np.int64(octets[at + 3])
     )
+
+
+def put32(octets: np.ndarray, at: int, value: int) -> None:
+    """Write a 32-bit big-endian integer."""
+    octets[at] = (value >> 24) & 0xFF
+    octets[at + 1] = (value >> 16) & 0xFF
+    octets[at + 2] = (value >> 8) & 0xFF
+    octets[at + 3] = value & 0xFF
 
 
 def read_handle_question(
@@ -114,19 +123,33 @@ def read_dns_question(
     if name_size == 0 or more > 1:
         return 0
     after = start + _DNS_HEADER + name_size
-    rest_size = size - _DNS_HEADER - name_size
-    if rest_size != 4 + more * _OPT_OCTETS:
+    end = start + size
+    if more and not _is_opt(octets, after + 4, end):
         return 0
-    if more and (octets[after + 4] or be16(octets, after + 5) != _OPT):
+    if not more and after + 4 != end:
         return 0
-    if more and be16(octets, after + 13):
-        return 0
+    # Replies do not depend on options, such as a cookie that is new each time.
+    rest_size = 4 + more * (_OPT_OCTETS - 2)
     key.words[0] = DNS << 40
     key.words[1] = owner | (name_size << 16) | ((rest_size | flags << 8) << 32)
     key.words[2] = generation
     name = start + _DNS_HEADER
     middle = KEY_HEAD + put_name(octets, name, name_size, 0, key, KEY_HEAD)
     return middle + _put(octets, after, rest_size, key, middle)
+
+
+def _is_opt(octets: np.ndarray, start: int, end: int) -> bool:
+    """Tell whether an OPT record of whole options fills the rest of a query."""
+    if start + _OPT_OCTETS > end:
+        return False
+    if octets[start] or be16(octets, start + 1) != _OPT:
+        return False
+    at = start + _OPT_OCTETS
+    if at + be16(octets, at - 2) != end:
+        return False
+    while at + 4 <= end:
+        at += 4 + be16(octets, at + 2)
+    return at == end
 
 
 def _dns_name_size(octets: np.ndarray, start: int, room: int) -> int:
@@ -167,9 +190,7 @@ def put_name(
 def _put(octets: np.ndarray, start: int, size: int, key: Key, word: int) -> int:
     """Copy octets; give how many words they fill."""
     words = _clear_last(size, key, word)
-    at = word * 8
-    for n in range(size):
-        key.octets[at + n] = octets[start + n]
+    copy(octets, start, key.octets, word * 8, size)
     return words
 
 

@@ -5,36 +5,55 @@ ids, the flags it set, the expiration it asked for and the name as it spelled it
 (`resolver.responder` does the same the long way); for DNS the id and the name as it
 spelled it, which all other names of a reply refer to or do not repeat.
 
+A Handle reply is a head of 44 octets (envelope and header), which the table of heads
+has, the name with its length where the reply repeats it, and the tail.
+
 Integers and arrays of octets only; no allocation, no exceptions.
 """
 
 import numpy as np
 
+from resolver.fastpath.copying import copy
 from resolver.fastpath.layout import (
+    CLASS_MASK,
+    CLASS_SHIFT,
     CLASSES,
     DNS,
     ECHOES_NAME,
     ENTRY_HEAD,
     FOLD,
     GENERATION,
+    HANDLE_HEAD_OCTETS,
+    HEAD_COLUMNS,
+    HEAD_MASK,
+    HEAD_SHIFT,
     KIND,
     MASK16,
+    TAIL_MASK,
+    TAIL_SHIFT,
     Key,
     Packets,
 )
 from resolver.fastpath.packet_cache import (
-    entry_bucket,
+    bucket_of,
     find_locked,
     hash_name,
     unlock_bucket,
 )
-from resolver.fastpath.questions import be32, read_dns_question, read_handle_question
+from resolver.fastpath.questions import (
+    be32,
+    put32,
+    read_dns_question,
+    read_handle_question,
+)
 
 _AUTHORITATIVE = 0x8000_0000
 _RECURSIVE = 0x1000_0000
 _CONTINUOUS = 0x0400_0000
 _LIFE_SECONDS = 43_200
 _MICROSECONDS = 1_000_000
+_ENVELOPE = 20
+_CREDENTIAL = 4
 _DNS_HEADER = 12
 
 
@@ -70,60 +89,57 @@ def answer(
     words = read_question(packets, owner, octets, start, size, key)
     if words == 0:
         return 0
-    entry = find_locked(packets, key, words, hash_name(key), now)
+    hashed = hash_name(key)
+    entry = find_locked(packets, key, words, hashed, now)
     if entry == 0:
         return 0
-    head, kind = packets.arena_words[entry], packets.arena_words[entry + 3]
-    reply_size = (head >> 48) & 0x7FFF
-    if reply_size <= room:
-        source = (entry + ENTRY_HEAD + words) * 8
-        for n in range(reply_size):
-            out[at + n] = packets.arena[source + n]
-    unlock_bucket(packets, entry_bucket(packets, entry))
-    if reply_size > room:
-        return 0
-    packets.counters[owner, transport * CLASSES + ((kind >> 16) & 7)] += 1
+    word = packets.arena_words[entry]
+    tail = (word >> TAIL_SHIFT) & TAIL_MASK
+    name = 0
+    if word & ECHOES_NAME:
+        name = 4 + ((key.words[1] >> 16) & MASK16)
+    head = HANDLE_HEAD_OCTETS
     if packets.owners[owner, KIND] == DNS:
+        head = 0
+    written = head + name + tail
+    if written <= room:
+        source = (entry + ENTRY_HEAD + words) * 8
+        copy(packets.arena, source, out, at + head + name, tail)
+    unlock_bucket(packets, bucket_of(packets, hashed))
+    if written > room:
+        return 0
+    packets.counters[
+        owner, transport * CLASSES + ((word >> CLASS_SHIFT) & CLASS_MASK)
+    ] += 1
+    if head == 0:
         _splice_dns(octets, start, out, at, key)
-    else:
-        _splice_handle(octets, start, out, at, now, kind & ECHOES_NAME, key)
-    return reply_size
+        return written
+    template = ((word >> HEAD_SHIFT) & HEAD_MASK) * HEAD_COLUMNS * 8
+    copy(packets.head_octets, template, out, at, head)
+    copy(octets, start + head, out, at + head, name)
+    _splice_handle(octets, start, out, at, written, now)
+    return written
 
 
 def _splice_handle(
-    octets: np.ndarray,
-    start: int,
-    out: np.ndarray,
-    at: int,
-    now: int,
-    echoes_name: int,
-    key: Key,
+    octets: np.ndarray, start: int, out: np.ndarray, at: int, written: int, now: int
 ) -> None:
-    for n in range(4, 12):
-        out[at + n] = octets[start + n]
+    """Put ids, lengths, flags and expiration into the head of a reply."""
+    copy(octets, start + 4, out, at + 4, 8)
+    put32(out, at + 16, written - _ENVELOPE)
     flags = be32(octets, start + 28) & ~(_CONTINUOUS | _AUTHORITATIVE) | _RECURSIVE
     put32(out, at + 28, flags | be32(out, at + 28) & _AUTHORITATIVE)
     expires = be32(octets, start + 36)
     if expires * _MICROSECONDS <= now:
         expires = now // _MICROSECONDS + _LIFE_SECONDS
     put32(out, at + 36, expires)
-    if echoes_name:
-        for n in range(48, 48 + ((key.words[1] >> 16) & MASK16)):
-            out[at + n] = octets[start + n]
+    put32(out, at + 40, written - HANDLE_HEAD_OCTETS - _CREDENTIAL)
 
 
 def _splice_dns(
     octets: np.ndarray, start: int, out: np.ndarray, at: int, key: Key
 ) -> None:
-    out[at] = octets[start]
-    out[at + 1] = octets[start + 1]
-    for n in range(_DNS_HEADER, _DNS_HEADER + ((key.words[1] >> 16) & MASK16)):
-        out[at + n] = octets[start + n]
-
-
-def put32(out: np.ndarray, at: int, value: int) -> None:
-    """Write a 32-bit big-endian integer."""
-    out[at] = (value >> 24) & 0xFF
-    out[at + 1] = (value >> 16) & 0xFF
-    out[at + 2] = (value >> 8) & 0xFF
-    out[at + 3] = value & 0xFF
+    """Put the id and the name as it was asked into a reply."""
+    copy(octets, start, out, at, 2)
+    name = (key.words[1] >> 16) & MASK16
+    copy(octets, start + _DNS_HEADER, out, at + _DNS_HEADER, name)

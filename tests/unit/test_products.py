@@ -9,11 +9,11 @@ import pytest
 from bench.products import (
     COLUMNS,
     MAX_ROWS,
-    _vehicle_check,
     main,
     rows,
     write_products,
 )
+from bench.suffixes import vehicle_check
 from resolver.seeded import seeded_identifiers
 from resolver.topology import builtin_topology
 
@@ -117,11 +117,11 @@ def test_another_seed_gives_another_table(tmp_path):
 
 def test_a_vehicle_number_has_the_check_digit_of_its_standard():
     """1M8GDM9AXKP042788 is the example that circulates with the rule."""
-    assert _vehicle_check("1M8GDM9A0KP042788") == "X"
+    assert vehicle_check("1M8GDM9A0KP042788") == "X"
     numbers = [row["identifier"].partition("/")[2] for row in ROWS]
     vehicles = [number for number in numbers if number.startswith("L00")]
     assert all(len(number) == 17 for number in vehicles)
-    assert all(_vehicle_check(number) == number[8] for number in vehicles)
+    assert all(vehicle_check(number) == number[8] for number in vehicles)
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x", str(MAX_ROWS + 1)])
