@@ -30,6 +30,7 @@ demo: $(VENV)/installed ## install, start the national tree, run the main job en
 	$(BIN)/idis demo
 
 test: $(VENV)/installed-test ## install what tests need and run them all
+	-$(BIN)/python -m resolver.fastpath.preparing
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/installed-test $(VENV)/installed-lint $(VENV)/installed-bench ## ruff, mypy, import contracts, spelling

@@ -126,16 +126,20 @@ class Network:
         await loading
         await asyncio.gather(*(node.serve() for node in self.nodes.values()))
 
-    def start_fast_path(self, say: Callable[[str], None]) -> None:
+    def start_fast_path(
+        self, say: Callable[[str], None], serving: Callable[[], None] = lambda: None
+    ) -> None:
         """Begin to answer by compiled kernels, as soon as they are there.
 
         The network answers the long way meanwhile. `say` is told what goes on, in a
-        line each time.
+        line each time; `serving` is called once they answer.
         """
         if self.settings.fast_path and self._quickening is None:
-            self._quickening = asyncio.create_task(self._quicken(say))
+            self._quickening = asyncio.create_task(self._quicken(say, serving))
 
-    async def _quicken(self, say: Callable[[str], None]) -> None:
+    async def _quicken(
+        self, say: Callable[[str], None], serving: Callable[[], None]
+    ) -> None:
         try:
             compiling.check_machine()
             if not await asyncio.to_thread(compiling.are_compiled):
@@ -152,6 +156,7 @@ class Network:
             why = str(error) if isinstance(error, ResolverError) else repr(error)
             say(f"fast path: off, answers take the long way: {why}")
         else:
+            serving()
             say("fast path: serving")
 
     def not_ready(self) -> list[str]:

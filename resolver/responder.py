@@ -107,7 +107,11 @@ class Responder:
         reply = self._answer(message, origin, peer, now)
         if isinstance(reply, Reply):
             answer = self._encode(message, reply, now)
-            if reply.expires > now and origin.identity is None:
+            if (
+                reply.expires > now
+                and origin.identity is None
+                and not _is_too_long(reply)
+            ):
                 self.learn(octets, answer[0], reply)
             return answer
         if isinstance(reply, Deferred):
@@ -191,7 +195,7 @@ class Responder:
         return self._encode(message, await reply, now)
 
     def _encode(self, message: Message, reply: Reply, now: float) -> Octets:
-        if len(reply.body) > MAX_BODY_OCTETS:
+        if _is_too_long(reply):
             reply = _too_long(reply)
         self._telemetry.answers[reply.code] += 1
         if not reply.more:
@@ -300,6 +304,10 @@ def _guard(message: Message) -> Reply | None:
         text = f"{message.header.recursion_count} recursions, at most {MAX_RECURSION}"
         return failure(ResponseCode.RECURSION_COUNT_TOO_HIGH, text)
     return None
+
+
+def _is_too_long(reply: Reply) -> bool:
+    return len(reply.body) > MAX_BODY_OCTETS
 
 
 def _too_long(reply: Reply) -> Reply:

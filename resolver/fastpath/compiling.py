@@ -104,9 +104,7 @@ async def compile_apart() -> None:
 
 def note_compiled() -> None:
     """Remember that all kernels are compiled."""
-    directory = kernel_directory()
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / _COMPLETE).touch()
+    (kernel_directory() / _COMPLETE).touch()
 
 
 def _fingerprint() -> str:

@@ -48,7 +48,8 @@ def learn(
     """Keep the reply to a question until `expires`, in microseconds.
 
     False when the question is not plain, or the reply not one that can be kept: too
-    long, signed, or with a head unlike those of `MAX_HEADS` others.
+    long, signed, with a head unlike those of `MAX_HEADS` others, or of the class that
+    repeats the name and does not.
     """
     if reply.size > MAX_REPLY_OCTETS:
         return False
@@ -66,6 +67,8 @@ def learn(
     if answer_class == 0:
         kind |= ECHOES_NAME
         start += 4 + ((key.words[1] >> 16) & MASK16)
+        if not _repeats(question, reply, start):
+            return False
     put(packets, key, words, reply, start, expires, kind | head << HEAD_SHIFT, spare)
     return True
 
@@ -108,6 +111,16 @@ def _find_head(packets: Packets, reply: np.ndarray, spare: Key) -> int:
     # No entry leads to it yet: the lock of the first that does publishes it too.
     packets.state[HEADS] = head + 1
     return head
+
+
+def _repeats(question: np.ndarray, reply: np.ndarray, end: int) -> bool:
+    """Tell whether a reply repeats what its question has between its head and `end`."""
+    if reply.size < end + _CREDENTIAL:
+        return False
+    for n in range(HANDLE_HEAD_OCTETS, end):
+        if reply[n] != question[n]:
+            return False
+    return True
 
 
 def _is_plain(reply: np.ndarray) -> bool:

@@ -7,22 +7,36 @@ anything need one, it is read again.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from resolver.fastpath import compiled
-from resolver.fastpath.compiling import note_compiled
+from resolver.fastpath.compiling import (
+    are_compiled,
+    kernel_directory,
+    note_compiled,
+)
 
 _NICE = 10
+_LOCK = "lock"
 _COMPILER = "libllvmlite"
 _MADV_DONTNEED = 4
 
 
 def compile_here() -> None:
-    """Compile the kernels, or load those that are compiled."""
-    compiled.prepare()
-    note_compiled()
+    """Compile the kernels, or load those that are compiled.
+
+    Whoever comes while somebody else compiles them waits, and loads what was compiled.
+    """
+    directory = kernel_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / _LOCK).open("w") as lock:
+        if not are_compiled():
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        compiled.prepare()
+        note_compiled()
 
 
 def release_compiler() -> None:
