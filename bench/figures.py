@@ -13,14 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from rich.table import Table
 
+from bench.machine import describe_machine
 from bench.products import write_products
 from resolver.client import Client
+from resolver.commands.console import table
 from resolver.commands.running import from_ready
 from resolver.running import RunningNetwork, run_network
 from resolver.session.draft import Draft
@@ -60,6 +63,23 @@ class Figure:
             "at_least": self.at_least,
             "met": self.met,
         }
+
+
+def figures_table(figures: Iterable[Figure]) -> Table:
+    """Show figures against their bounds."""
+    made = table(
+        str(describe_machine()), "figure", "median", "spread", "bound", "met", "unit"
+    )
+    for figure in figures:
+        made.add_row(
+            figure.name,
+            f"{statistics.median(figure.rounds):,.2f}",
+            f"{min(figure.rounds):,.2f} to {max(figure.rounds):,.2f}",
+            f"{'≥' if figure.at_least else '≤'} {figure.bound:,}",
+            "[green]yes[/]" if figure.met else "[red]no[/]",
+            figure.unit,
+        )
+    return made
 
 
 def measure(rounds: int) -> Iterator[Figure]:

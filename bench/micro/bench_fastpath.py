@@ -86,7 +86,7 @@ def test_hit(benchmark: BenchmarkFixture, entries: int) -> None:
         return (dice.integers(0, entries, _BATCH),), {}
 
     assert answer(others()[0][0]) > _BATCH * _TAIL_OCTETS * 0.99
-    benchmark.pedantic(answer, setup=others, rounds=500)
+    benchmark.pedantic(answer, setup=others, rounds=500)  # type: ignore[no-untyped-call]
 
 
 def test_miss(benchmark: BenchmarkFixture) -> None:
