@@ -14,6 +14,7 @@ from pathlib import Path
 
 from resolver.commands.console import print_json, show, table
 from resolver.faces.sockets import reachable_hosts
+from resolver.fastpath import compiling
 from resolver.plan import (
     DEFAULT_DNS_PORT,
     DEFAULT_RECURSIVE_PORT,
@@ -49,6 +50,7 @@ def run(*, as_json: bool) -> int:
 def _checks() -> Iterator[Callable[[], Finding]]:
     yield check_python
     yield check_loop
+    yield check_fast_path
     yield check_ipv6
     yield check_files
     yield check_sync
@@ -75,6 +77,18 @@ def check_loop() -> Finding:
     right = importlib.util.find_spec("uvloop") is not None
     found = "uvloop" if right else "asyncio's own loop"
     return Finding("event loop", right, found, "slower without: pip install uvloop")
+
+
+def check_fast_path() -> Finding:
+    """Look whether compiled kernels can answer here, and whether they are compiled."""
+    hint = "answers take the long way, which is slower and no different"
+    try:
+        compiling.check_machine()
+    except compiling.NoFastPathError as error:
+        return Finding("fast path", right=False, found=str(error), hint=hint)
+    compiled = compiling.are_compiled()
+    found = "compiled" if compiled else "compiled at the first start, in about 20 s"
+    return Finding("fast path", right=True, found=found)
 
 
 def check_ipv6() -> Finding:
