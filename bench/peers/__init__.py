@@ -1,0 +1,1 @@
+"""The same work put to other servers, side by side in one run."""
