@@ -28,6 +28,7 @@ from resolver.fastpath.layout import (
     FOLD_NAME,
     FOLD_PREFIX,
     GENERATION,
+    GENERATION_MASK,
     HANDLE,
     KIND,
     MAX_OWNERS,
@@ -45,9 +46,12 @@ from resolver.fastpath.system import EPOLLET, EPOLLIN, EPOLLRDHUP, message_heade
 ARENA_OCTETS = 384 << 20
 """Room for a million answers of 400 octets; memory is taken as it fills."""
 
-SLOTS = 1 << 21
+SLOTS = 3 << 20
+"""A third of them are used then, so that buckets hardly ever overflow."""
+
 _OUTBOX = 64
 _MICROSECONDS = 1_000_000
+_SIZE_AND_KIND = struct.Struct("=II")
 _RECORD = struct.Struct("=IIII Q")
 _NAME_AT = 24
 _PAYLOAD_AT = layout.RECORD_HEAD * 8
@@ -118,19 +122,24 @@ class Engine:
 
     async def stop(self) -> None:
         """End the serving loop and give every connection back."""
-        if self._loop is None or self._thread is None:
-            return
+        if self._loop is not None and self._thread is not None:
+            await self._end_serving(self._loop, self._thread)
+        if not self._poll.closed:
+            self._poll.close()
+            os.close(self._bell)
+            os.close(self._stop_bell)
+
+    async def _end_serving(
+        self, loop: asyncio.AbstractEventLoop, thread: threading.Thread
+    ) -> None:
         self._shared.control[layout.STOP] = 1
         os.eventfd_write(self._stop_bell, 1)
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(thread.join)
+        self._thread = None
         self._take()
-        self._loop.remove_reader(self._bell)
+        loop.remove_reader(self._bell)
         for fd in list(self._borrowed):
             self._give_back(fd, b"", helped=False)
-        self._poll.close()
-        os.close(self._bell)
-        os.close(self._stop_bell)
-        self._thread = None
 
     @property
     def serving(self) -> bool:
@@ -167,7 +176,12 @@ class Engine:
         if not self.serving or fd >= self._shared.sockets.shape[0]:
             return False
         self._borrowed[fd] = connection
-        self._lend(fd, owner, layout.TCP_SOCKET, EPOLLIN | EPOLLET | EPOLLRDHUP)
+        try:
+            self._lend(fd, owner, layout.TCP_SOCKET, EPOLLIN | EPOLLET | EPOLLRDHUP)
+        except OSError:  # the system watches as many as it may
+            self._shared.sockets[fd, layout.SOCKET] = 0
+            del self._borrowed[fd]
+            return False
         return True
 
     def learn(
@@ -198,7 +212,8 @@ class Engine:
 
     def forget_all(self, owner: int) -> None:
         """Forget everything an owner has in the cache."""
-        self._packets.owners[owner, GENERATION] += 1
+        row = self._packets.owners[owner]
+        row[GENERATION] = (row[GENERATION] + 1) & GENERATION_MASK
 
     def counts(self, owner: int) -> Counts:
         """Count what was done for an owner so far."""
@@ -226,14 +241,19 @@ class Engine:
         records = self._taken[:words].tobytes()
         at = 0
         while at < len(records):
-            size, kind, fd, octets, name_size = _RECORD.unpack_from(records, at)
-            payload = records[at + _PAYLOAD_AT : at + _PAYLOAD_AT + octets]
-            if kind == layout.DATAGRAM:
-                name = records[at + _NAME_AT : at + _NAME_AT + name_size]
-                self._receivers[fd](payload, name)
-            elif kind == layout.CONNECTION:
-                self._give_back(fd, payload, helped=bool(name_size))
+            size, kind = _SIZE_AND_KIND.unpack_from(records, at)
+            if kind != layout.NOTHING:  # which may be shorter than any other record
+                self._take_one(records, at)
             at += size * 8
+
+    def _take_one(self, records: bytes, at: int) -> None:
+        _, kind, fd, octets, name_size = _RECORD.unpack_from(records, at)
+        payload = records[at + _PAYLOAD_AT : at + _PAYLOAD_AT + octets]
+        if kind == layout.DATAGRAM:
+            name = records[at + _NAME_AT : at + _NAME_AT + name_size]
+            self._receivers[fd](payload, name)
+        else:
+            self._give_back(fd, payload, helped=bool(name_size))
 
     def _give_back(self, fd: int, rest: bytes, *, helped: bool) -> None:
         connection = self._borrowed.pop(fd, None)

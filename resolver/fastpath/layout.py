@@ -20,13 +20,14 @@ them, and the name comes with the question. So a million answers take 400 MiB.
 A key:
 
        0   0-31  first four octets of a Handle message, 0 for DNS
-          32-39  flags that shape an answer
-          40-47  kind of question
+          32-34  flags that shape an answer
+             35  kind of question
+          36-62  generation of the owner
        1   0-15  owner
           16-31  octets of the name
           32-47  octets of the rest; 32-55 for DNS, with the flags of the query
-       2         generation of the owner
-       3         the folded name, then the rest of the question, each filled up
+       2         the folded name, then the rest of the question, each filled up; a rest
+                 of eight zeros, which asks for all values, is left out
 
 A slot holds the tag in its upper half and the entry's position in its lower one; zero
 is an empty slot. Eight slots make a bucket and a line of the processor's cache.
@@ -43,12 +44,15 @@ NEVER_EXPIRES = 1 << 61
 
 BUCKET_SLOTS = 8
 ENTRY_HEAD = 2
-KEY_HEAD = 3
+KEY_HEAD = 2
+KIND_SHIFT, GENERATION_SHIFT = 35, 36
+GENERATION_MASK = 0x7FF_FFFF
 MAX_NAME_OCTETS = 512
 MAX_REST_OCTETS = 256
 MAX_KEY_WORDS = KEY_HEAD + (MAX_NAME_OCTETS + MAX_REST_OCTETS) // 8
 MAX_REPLY_OCTETS = 4096
 MAX_ENTRY_WORDS = ENTRY_HEAD + MAX_KEY_WORDS + MAX_REPLY_OCTETS // 8
+_LOCKS = 1024
 MAX_QUESTION_OCTETS = 44 + 4 + MAX_NAME_OCTETS + MAX_REST_OCTETS + 4
 """Longest message that may be a plain question."""
 
@@ -73,6 +77,9 @@ MAX_OWNERS = 512
 
 # The table of heads: whole words of a Handle message's head, and whether it is used.
 HANDLE_HEAD_OCTETS = 44
+CREDENTIAL_OCTETS = 4
+"""An empty one, at the end of every reply that is kept, and not kept itself."""
+
 HEAD_USED = 6
 HEAD_COLUMNS = 8
 MAX_HEADS = 64
@@ -136,7 +143,7 @@ def make_key() -> Key:
 def make_packets(arena_octets: int, slots: int) -> Packets:
     """Make an empty packet cache; memory is taken as it fills.
 
-    `arena_octets` is a multiple of 8 below 32 GiB, `slots` a power of two.
+    `arena_octets` is a multiple of 8 below 32 GiB, `slots` one of `BUCKET_SLOTS`.
     """
     words = np.zeros(arena_octets // 8, np.int64)
     heads = np.zeros(MAX_HEADS * HEAD_COLUMNS, np.int64)
@@ -144,7 +151,7 @@ def make_packets(arena_octets: int, slots: int) -> Packets:
         words.view(np.uint8),
         words,
         np.zeros(slots, np.int64),
-        np.zeros(min(1024, slots // BUCKET_SLOTS), np.int64),
+        np.zeros(_LOCKS, np.int64),
         np.zeros(STATE_WORDS, np.int64),
         np.zeros((MAX_OWNERS, OWNER_COLUMNS), np.int64),
         heads,

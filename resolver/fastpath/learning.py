@@ -8,10 +8,10 @@ import numpy as np
 from resolver.fastpath.copying import copy
 from resolver.fastpath.layout import (
     CLASS_SHIFT,
+    CREDENTIAL_OCTETS,
     DNS,
     ECHOES_NAME,
     FOLD,
-    GENERATION,
     HANDLE_HEAD_OCTETS,
     HEAD_COLUMNS,
     HEAD_SHIFT,
@@ -30,7 +30,6 @@ from resolver.fastpath.packet_cache import forget, put
 from resolver.fastpath.questions import be32, put32, put_name
 from resolver.fastpath.replies import read_question
 
-_CREDENTIAL = 4
 _ENVELOPE = 20
 _AUTHORITATIVE = 0x8000_0000
 
@@ -58,7 +57,7 @@ def learn(
         return False
     kind = answer_class << CLASS_SHIFT
     if packets.owners[owner, KIND] == DNS:
-        put(packets, key, words, reply, 0, expires, kind, spare)
+        put(packets, key, words, reply, 0, reply.size, expires, kind, spare)
         return True
     head = _find_head(packets, reply, spare)
     if head < 0:
@@ -69,7 +68,9 @@ def learn(
         start += 4 + ((key.words[1] >> 16) & MASK16)
         if not _repeats(question, reply, start):
             return False
-    put(packets, key, words, reply, start, expires, kind | head << HEAD_SHIFT, spare)
+    kind |= head << HEAD_SHIFT
+    stop = reply.size - CREDENTIAL_OCTETS
+    put(packets, key, words, reply, start, stop, expires, kind, spare)
     return True
 
 
@@ -83,7 +84,6 @@ def forget_names(
         size = ends[n] - start
         if 0 < size <= MAX_NAME_OCTETS:
             key.words[1] = owner | (size << 16)
-            key.words[2] = packets.owners[owner, GENERATION]
             put_name(names, start, size, fold, key, KEY_HEAD)
             forgotten += forget(packets, key)
         start = ends[n]
@@ -115,7 +115,7 @@ def _find_head(packets: Packets, reply: np.ndarray, spare: Key) -> int:
 
 def _repeats(question: np.ndarray, reply: np.ndarray, end: int) -> bool:
     """Tell whether a reply repeats what its question has between its head and `end`."""
-    if reply.size < end + _CREDENTIAL:
+    if reply.size < end + CREDENTIAL_OCTETS:
         return False
     for n in range(HANDLE_HEAD_OCTETS, end):
         if reply[n] != question[n]:
@@ -126,11 +126,11 @@ def _repeats(question: np.ndarray, reply: np.ndarray, end: int) -> bool:
 def _is_plain(reply: np.ndarray) -> bool:
     """Tell whether a reply is whole, with an empty credential and lengths as usual."""
     size = reply.size
-    if size < HANDLE_HEAD_OCTETS + _CREDENTIAL:
+    if size < HANDLE_HEAD_OCTETS + CREDENTIAL_OCTETS:
         return False
-    if be32(reply, 16) != size - _ENVELOPE or be32(reply, size - _CREDENTIAL):
+    if be32(reply, 16) != size - _ENVELOPE or be32(reply, size - CREDENTIAL_OCTETS):
         return False
-    return be32(reply, 40) == size - HANDLE_HEAD_OCTETS - _CREDENTIAL
+    return be32(reply, 40) == size - HANDLE_HEAD_OCTETS - CREDENTIAL_OCTETS
 
 
 def _is_head(packets: Packets, head: int, spare: Key) -> bool:

@@ -61,7 +61,7 @@ from resolver.fastpath.layout import (
     Packets,
 )
 from resolver.fastpath.questions import be32, put32
-from resolver.fastpath.replies import answer
+from resolver.fastpath.replies import answer, take_back
 from resolver.fastpath.system import (
     CLOCK_REALTIME,
     EPOLL_CTL_DEL,
@@ -94,9 +94,18 @@ _ENVELOPE = 20
 _MAX_DATAGRAM = 512
 """Octets of a Handle datagram (handle notes §1.10)."""
 
+_MAX_PIECES = -(-(MAX_REPLY_OCTETS - _ENVELOPE) // (_MAX_DATAGRAM - _ENVELOPE))
+"""Datagrams that the longest answer takes."""
+
 _MICROSECONDS = 1_000_000
 _STALLED_MICROSECONDS = 1_000_000
 """How long an incomplete request may stay; then the event loop looks after it."""
+
+_WALK_MICROSECONDS = 100_000
+"""How often those are looked for."""
+
+_NEXT_WALK = 3
+"""Where the time of the next such walk is among the clock's words."""
 
 _FULL_MICROSECONDS = 200
 
@@ -115,9 +124,9 @@ def run(packets: Packets, engine: Engine, key: Key) -> None:
             if engine.sockets[fd, SOCKET] == UDP_SOCKET:
                 _serve_datagrams(packets, engine, fd, key)
             elif engine.sockets[fd, SOCKET] == TCP_SOCKET:
-                _serve_stream(packets, engine, fd, key)
+                kept = _serve_stream(packets, engine, fd, key)
                 # A client that ends is no event again, so it ends in this turn.
-                if flags & ~EPOLLIN and engine.sockets[fd, SOCKET] != 0:
+                if kept and flags & ~EPOLLIN:
                     _let_go(packets, engine, fd, 0, 0)
         if control[PARTIALS] > 0:
             _let_go_of_stalled(packets, engine)
@@ -146,8 +155,8 @@ def _serve_datagrams(packets: Packets, engine: Engine, fd: int, key: Key) -> Non
         if count <= 0:
             return
         _answer_datagrams(packets, engine, fd, count, key)
-        if count < BATCH >> 2:
-            return
+        if count < BATCH:
+            return  # whatever has come since is an event again
 
 
 def _answer_datagrams(
@@ -157,22 +166,23 @@ def _answer_datagrams(
     now = microseconds(engine)
     slots, misses = 0, 0
     for n in range(count):
+        if slots > SLOTS - _MAX_PIECES:
+            _send_slots(fd, engine.sent, slots)
+            slots = 0
         size = engine.received[n, 7] & MASK32
-        written = 0
-        if slots < SLOTS:
-            written = answer(
-                packets,
-                owner,
-                UDP,
-                engine.datagrams,
-                n * DATAGRAM_OCTETS,
-                size,
-                engine.slots,
-                slots * SLOT_OCTETS,
-                MAX_REPLY_OCTETS,
-                now,
-                key,
-            )
+        written = answer(
+            packets,
+            owner,
+            UDP,
+            engine.datagrams,
+            n * DATAGRAM_OCTETS,
+            size,
+            engine.slots,
+            slots * SLOT_OCTETS,
+            MAX_REPLY_OCTETS,
+            now,
+            key,
+        )
         if written == 0:
             misses += 1
             _hand_over_datagram(packets, engine, fd, n, size)
@@ -200,8 +210,6 @@ def _cut(engine: Engine, slot: int, number: int, size: int) -> int:
     octets, first = engine.slots, slot * SLOT_OCTETS
     piece = _MAX_DATAGRAM - _ENVELOPE
     last = (size - _ENVELOPE - 1) // piece
-    if slot + last >= SLOTS:
-        return slot  # no room in this batch: lost like any datagram, and asked again
     for part in range(last, -1, -1):
         target = (slot + part) * SLOT_OCTETS
         start = _ENVELOPE + part * piece
@@ -237,8 +245,8 @@ def _hand_over_datagram(
     _push(engine, at, DATAGRAM, fd, engine.datagrams, number * DATAGRAM_OCTETS, size)
 
 
-def _serve_stream(packets: Packets, engine: Engine, fd: int, key: Key) -> None:
-    """Answer what a connection has sent, as long as the cache can."""
+def _serve_stream(packets: Packets, engine: Engine, fd: int, key: Key) -> bool:
+    """Answer what a connection has sent; False when it was let go of."""
     now = microseconds(engine)
     for _ in range(_ROUNDS):
         seen = recv(
@@ -246,18 +254,20 @@ def _serve_stream(packets: Packets, engine: Engine, fd: int, key: Key) -> None:
         )
         if seen <= 0:
             _let_go(packets, engine, fd, 0, 0)
-            return
+            return False
         state = _answer_stream(packets, engine, fd, seen, now, key)
         if state == _LET_GO:
-            return
-        if state == _INCOMPLETE:
+            return False
+        # Edge-triggered: what waits behind a buffer full of it is no event again.
+        if state == _INCOMPLETE and seen < STREAM_OCTETS:
             _note_incomplete(engine, fd, now)
-            return
+            return True
         _note_complete(engine, fd)
         if state == _DONE and seen < STREAM_OCTETS:
-            return
-    # Edge-triggered: armed again, it is ready at once if there is more.
+            return True
+    # Armed again, it is ready at once if there is more.
     _arm(engine, fd)
+    return True
 
 
 _DONE, _INCOMPLETE, _MORE, _LET_GO = 0, 1, 2, 3
@@ -303,7 +313,7 @@ def _answer_stream(
             break
         at += size
         filled += written
-    if filled > 0 and not _send_replies(packets, engine, fd, filled, at):
+    if filled > 0 and not _send_replies(packets, engine, fd, filled, at, now, key):
         return _LET_GO
     if state == _LET_GO:
         _let_go(packets, engine, fd, 0, 0)
@@ -311,7 +321,13 @@ def _answer_stream(
 
 
 def _send_replies(
-    packets: Packets, engine: Engine, fd: int, filled: int, consumed: int
+    packets: Packets,
+    engine: Engine,
+    fd: int,
+    filled: int,
+    consumed: int,
+    now: int,
+    key: Key,
 ) -> bool:
     """Send replies, and take their requests out of the buffer.
 
@@ -322,14 +338,21 @@ def _send_replies(
     if sent == filled:
         recv(fd, stream.ctypes.data, consumed, MSG_TRUNC | MSG_DONTWAIT)
         engine.sockets[fd, HELPED] = 1
+        _note_complete(engine, fd)
         return True
     # Requests and replies go in step: as far as one was sent, the other is done.
     taken, end = 0, 0
     while end < sent:
         end += _ENVELOPE + be32(replies, end + 16)
         taken += _ENVELOPE + be32(stream, taken + 16)
+    at, owner = taken, engine.sockets[fd, OWNER]
+    while at < consumed:
+        size = _ENVELOPE + be32(stream, at + 16)
+        take_back(packets, owner, TCP, stream, at, size, now, key)
+        at += size
     if taken > 0:
         recv(fd, stream.ctypes.data, taken, MSG_TRUNC | MSG_DONTWAIT)
+        engine.sockets[fd, HELPED] = 1
     sent = max(sent, 0)
     _let_go(packets, engine, fd, sent, end - sent)
     return False
@@ -366,7 +389,12 @@ def _note_complete(engine: Engine, fd: int) -> None:
 
 def _let_go_of_stalled(packets: Packets, engine: Engine) -> None:
     """Let the event loop look after requests that do not get complete."""
-    before = microseconds(engine) - _STALLED_MICROSECONDS
+    now = microseconds(engine)
+    # A walk over all sockets takes as long as many answers.
+    if now < engine.clock[_NEXT_WALK]:
+        return
+    engine.clock[_NEXT_WALK] = now + _WALK_MICROSECONDS
+    before = now - _STALLED_MICROSECONDS
     for fd in range(engine.sockets.shape[0]):
         since = engine.sockets[fd, PARTIAL_SINCE]
         if since != 0 and since < before:

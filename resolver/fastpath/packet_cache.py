@@ -26,6 +26,7 @@ from resolver.fastpath.layout import (
     ENTRY_HEAD,
     EVICTED,
     GENERATION,
+    GENERATION_SHIFT,
     HEAD,
     KEY_HEAD,
     KEY_MASK,
@@ -97,18 +98,19 @@ def put(
     size: int,
     reply: np.ndarray,
     start: int,
+    stop: int,
     expires: int,
     kind: int,
     spare: Key,
 ) -> None:
-    """Keep the tail of a reply, from `start` on, under a key of `size` words.
+    """Keep a reply from `start` to `stop` as its tail, under a key of `size` words.
 
     `kind` is what word 0 of an entry says beside sizes and owner. One thread at a
     time; `spare` is its room for an entry that goes round.
     """
     hashed = hash_name(key)
     owner = key.words[1] & MASK16
-    tail = reply.size - start
+    tail = stop - start
     words = ENTRY_HEAD + size + ((tail + 7) >> 3)
     if words * 4 > _capacity(packets):
         return
@@ -157,7 +159,8 @@ def name_words(key: Key) -> int:
 
 def bucket_of(packets: Packets, hashed: int) -> int:
     """Give the first slot of the bucket of a hash."""
-    return (hashed & MASK32 & (packets.slots.size - 1)) & ~(BUCKET_SLOTS - 1)
+    buckets = packets.slots.size // BUCKET_SLOTS
+    return ((hashed & MASK32) * buckets >> 32) * BUCKET_SLOTS
 
 
 def lock_bucket(packets: Packets, base: int) -> bool:
@@ -236,7 +239,7 @@ def _victim(packets: Packets, base: int) -> int:
 
 
 def _is_out_of_date(packets: Packets, entry: int) -> bool:
-    generation = packets.arena_words[entry + ENTRY_HEAD + 2]
+    generation = packets.arena_words[entry + ENTRY_HEAD] >> GENERATION_SHIFT
     return packets.owners[owner_of(packets, entry), GENERATION] != generation
 
 

@@ -16,8 +16,10 @@ from resolver.fastpath.copying import copy
 from resolver.fastpath.layout import (
     DNS,
     FOLD_PREFIX,
+    GENERATION_SHIFT,
     HANDLE,
     KEY_HEAD,
+    KIND_SHIFT,
     MAX_NAME_OCTETS,
     MAX_REST_OCTETS,
     Key,
@@ -93,12 +95,12 @@ def read_handle_question(
     if rest_size < 8 or rest_size > MAX_REST_OCTETS:
         return 0
     shape = (flags >> 31) & 1 | (flags >> 23) & 2 | (flags >> 18) & 4
-    key.words[0] = be32(octets, start) | (shape << 32) | (HANDLE << 40)
+    kind = HANDLE << KIND_SHIFT | generation << GENERATION_SHIFT
+    key.words[0] = be32(octets, start) | (shape << 32) | kind
     key.words[1] = owner | (name_size << 16) | (rest_size << 32)
-    key.words[2] = generation
     name = start + _BODY + 4
     middle = KEY_HEAD + put_name(octets, name, name_size, fold, key, KEY_HEAD)
-    return middle + _put(octets, name + name_size, rest_size, key, middle)
+    return middle + _put_rest(octets, name + name_size, rest_size, key, middle)
 
 
 def read_dns_question(
@@ -130,9 +132,8 @@ def read_dns_question(
         return 0
     # Replies do not depend on options, such as a cookie that is new each time.
     rest_size = 4 + more * (_OPT_OCTETS - 2)
-    key.words[0] = DNS << 40
+    key.words[0] = DNS << KIND_SHIFT | generation << GENERATION_SHIFT
     key.words[1] = owner | (name_size << 16) | ((rest_size | flags << 8) << 32)
-    key.words[2] = generation
     name = start + _DNS_HEADER
     middle = KEY_HEAD + put_name(octets, name, name_size, 0, key, KEY_HEAD)
     return middle + _put(octets, after, rest_size, key, middle)
@@ -185,6 +186,13 @@ def put_name(
     for n in range(folded, size):
         key.octets[at + n] = octets[start + n]
     return words
+
+
+def _put_rest(octets: np.ndarray, start: int, size: int, key: Key, word: int) -> int:
+    """Copy indexes and types, unless there are none; give how many words they fill."""
+    if size == 8 and be32(octets, start) == 0 and be32(octets, start + 4) == 0:
+        return 0
+    return _put(octets, start, size, key, word)
 
 
 def _put(octets: np.ndarray, start: int, size: int, key: Key, word: int) -> int:

@@ -6,7 +6,8 @@ ids, the flags it set, the expiration it asked for and the name as it spelled it
 spelled it, which all other names of a reply refer to or do not repeat.
 
 A Handle reply is a head of 44 octets (envelope and header), which the table of heads
-has, the name with its length where the reply repeats it, and the tail.
+has, the name with its length where the reply repeats it, the tail, and an empty
+credential.
 
 Integers and arrays of octets only; no allocation, no exceptions.
 """
@@ -18,6 +19,7 @@ from resolver.fastpath.layout import (
     CLASS_MASK,
     CLASS_SHIFT,
     CLASSES,
+    CREDENTIAL_OCTETS,
     DNS,
     ECHOES_NAME,
     ENTRY_HEAD,
@@ -53,7 +55,6 @@ _CONTINUOUS = 0x0400_0000
 _LIFE_SECONDS = 43_200
 _MICROSECONDS = 1_000_000
 _ENVELOPE = 20
-_CREDENTIAL = 4
 _DNS_HEADER = 12
 
 
@@ -98,10 +99,10 @@ def answer(
     name = 0
     if word & ECHOES_NAME:
         name = 4 + ((key.words[1] >> 16) & MASK16)
-    head = HANDLE_HEAD_OCTETS
+    head, credential = HANDLE_HEAD_OCTETS, CREDENTIAL_OCTETS
     if packets.owners[owner, KIND] == DNS:
-        head = 0
-    written = head + name + tail
+        head, credential = 0, 0
+    written = head + name + tail + credential
     if written <= room:
         source = (entry + ENTRY_HEAD + words) * 8
         copy(packets.arena, source, out, at + head + name, tail)
@@ -118,7 +119,32 @@ def answer(
     copy(packets.head_octets, template, out, at, head)
     copy(octets, start + head, out, at + head, name)
     _splice_handle(octets, start, out, at, written, now)
+    put32(out, at + written - CREDENTIAL_OCTETS, 0)
     return written
+
+
+def take_back(
+    packets: Packets,
+    owner: int,
+    transport: int,
+    octets: np.ndarray,
+    start: int,
+    size: int,
+    now: int,
+    key: Key,
+) -> None:
+    """Count a hit less: the reply to the message at `start` did not go out.
+
+    Whoever answers it in its place counts it. What was forgotten this moment stays
+    counted.
+    """
+    words = read_question(packets, owner, octets, start, size, key)
+    hashed = hash_name(key)
+    entry = find_locked(packets, key, words, hashed, now)
+    if entry != 0:
+        kind = (packets.arena_words[entry] >> CLASS_SHIFT) & CLASS_MASK
+        unlock_bucket(packets, bucket_of(packets, hashed))
+        packets.counters[owner, transport * CLASSES + kind] -= 1
 
 
 def _splice_handle(
@@ -133,7 +159,7 @@ def _splice_handle(
     if expires * _MICROSECONDS <= now:
         expires = now // _MICROSECONDS + _LIFE_SECONDS
     put32(out, at + 36, expires)
-    put32(out, at + 40, written - HANDLE_HEAD_OCTETS - _CREDENTIAL)
+    put32(out, at + 40, written - HANDLE_HEAD_OCTETS - CREDENTIAL_OCTETS)
 
 
 def _splice_dns(
