@@ -8,7 +8,7 @@ queue never holds more than one turn's datagrams (libuv reads at most 32 in a tu
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import asyncio_dgram
@@ -41,13 +41,15 @@ class DatagramSocket:
             try:
                 datagram, peer = await self._stream.recv()
             except asyncio_dgram.TransportClosed:
-                return
+                break
             except OSError:
                 continue  # an ICMP error of an earlier send says nothing about us
             await receive(datagram, peer)
             self._turns += 1
             if self._turns % FAIR_TURN == 0:
                 await asyncio.sleep(0)
+        for datagram, peer in self._left():
+            await receive(datagram, peer)
 
     async def send(self, datagram: bytes, peer: Any) -> None:
         """Send a datagram, or lose it, as datagrams are lost."""
@@ -70,6 +72,14 @@ class DatagramSocket:
             if turns == self._turns:
                 break
         self.close()
+
+    def _left(self) -> Iterator[tuple[bytes, Any]]:
+        """Take what came before the end: a closed stream does not give it any more."""
+        queue = self._stream._recvq  # noqa: SLF001 (there is no other way to it)
+        while not queue.empty():
+            datagram, peer = queue.get_nowait()
+            if datagram is not None:
+                yield datagram, peer
 
     def _forget_errors(self) -> None:
         """Drop errors of earlier sends, which asyncio-dgram raises in the next one."""
