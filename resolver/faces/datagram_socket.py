@@ -75,7 +75,7 @@ class DatagramSocket:
 
     def _left(self) -> Iterator[tuple[bytes, Any]]:
         """Take what came before the end: a closed stream does not give it any more."""
-        queue = self._stream._recvq  # noqa: SLF001 (there is no other way to it)
+        queue = self._stream._recvq
         while not queue.empty():
             datagram, peer = queue.get_nowait()
             if datagram is not None:

@@ -90,6 +90,9 @@ _TICK_MILLISECONDS = 1000
 _ROUNDS = 16
 """Batches of one socket in a row; then the others get their turn."""
 
+_BURST = 32
+"""Answers sent at once on a connection: while a client reads them, the next are made."""
+
 _ENVELOPE = 20
 _MAX_DATAGRAM = 512
 """Octets of a Handle datagram (handle notes §1.10)."""
@@ -278,7 +281,7 @@ def _answer_stream(
 ) -> int:
     """Answer whole requests from the cache, and take them out of the buffer."""
     owner, stream = engine.sockets[fd, OWNER], engine.stream
-    at, filled, state = 0, 0, _DONE
+    at, filled, answered, state = 0, 0, 0, _DONE
     while at < seen:
         if seen - at < _ENVELOPE:
             state = _INCOMPLETE
@@ -291,7 +294,7 @@ def _answer_stream(
             state = _INCOMPLETE
             break
         room = engine.replies.size - filled
-        if room < MAX_REPLY_OCTETS:
+        if answered == _BURST or room < MAX_REPLY_OCTETS:
             state = _MORE
             break
         written = answer(
@@ -313,6 +316,7 @@ def _answer_stream(
             break
         at += size
         filled += written
+        answered += 1
     if filled > 0 and not _send_replies(packets, engine, fd, filled, at, now, key):
         return _LET_GO
     if state == _LET_GO:

@@ -86,7 +86,8 @@ def find_locked(packets: Packets, key: Key, size: int, hashed: int, now: int) ->
             if _is(packets, entry, key, size):
                 if packets.arena_words[entry + 1] <= now:
                     break
-                packets.arena_words[entry] |= VISITED
+                if packets.arena_words[entry] & VISITED == 0:
+                    packets.arena_words[entry] |= VISITED
                 return entry
     unlock_bucket(packets, base)
     return 0
