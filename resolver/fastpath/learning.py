@@ -31,6 +31,9 @@ from resolver.fastpath.questions import be32, put32, put_name
 from resolver.fastpath.replies import read_question
 
 _ENVELOPE = 20
+_OLDEST_MINOR = 5
+"""Of version 2: with those up to 2.11, and 3.0, no more than `MAX_HEADS` heads."""
+
 _AUTHORITATIVE = 0x8000_0000
 
 
@@ -47,8 +50,8 @@ def learn(
     """Keep the reply to a question until `expires`, in microseconds.
 
     False when the question is not plain, or the reply not one that can be kept: too
-    long, signed, with a head unlike those of `MAX_HEADS` others, or of the class that
-    repeats the name and does not.
+    long, signed, in a version before 2.5, with a head unlike those of `MAX_HEADS`
+    others, or of the class that repeats the name and does not.
     """
     if reply.size > MAX_REPLY_OCTETS:
         return False
@@ -127,6 +130,9 @@ def _is_plain(reply: np.ndarray) -> bool:
     """Tell whether a reply is whole, with an empty credential and lengths as usual."""
     size = reply.size
     if size < HANDLE_HEAD_OCTETS + CREDENTIAL_OCTETS:
+        return False
+    # Any number of older versions can be made up: they would fill the table of heads.
+    if reply[0] < 2 or (reply[0] == 2 and reply[1] < _OLDEST_MINOR):
         return False
     if be32(reply, 16) != size - _ENVELOPE or be32(reply, size - CREDENTIAL_OCTETS):
         return False

@@ -85,9 +85,9 @@ async def check_alive(node) -> None:
     await until(lambda: not face.connections and not face.waiting)
     assert face.incomplete_octets == 0
     assert len(node.responder.challenges) <= MAX_PENDING
-    for udp in node._udp:
-        await until(lambda udp=udp: not udp._waiting)
-        assert len(udp._reassembler._partials) <= MAX_PARTIALS
+    udp = node._datagrams
+    await until(lambda: not udp._waiting)
+    assert len(udp._reassembler._partials) <= MAX_PARTIALS
         assert len(udp._remembered) <= MAX_REMEMBERED + 1
 
 

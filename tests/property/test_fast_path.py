@@ -436,6 +436,21 @@ def test_an_answer_too_long_for_a_message_under_a_long_name_is_not_copied(answer
         assert front.hits == 0
 
 
+def test_questions_in_strange_versions_keep_no_others_out_of_the_cache(answering):
+    """What replies begin with is kept in a small table: nobody can fill it."""
+    versions = [(major, minor) for major in (0, 1, 2, 3, 9) for minor in range(256)]
+    with fronted(answering, arena_octets=1 << 14) as front:
+        for suggested in versions:
+            for version in ((2, suggested[1]), (3, suggested[1])):
+                octets = ask(b"88.100.1/P1", version=version, suggested=suggested)
+                answering.run(front.check(octets))
+        for name in (b"88.100.1/P1", b"88.100.1/none", b"88.100.5/x", b"88.100.5.9/x"):
+            for suggested in ((2, 5), (2, 10), (2, 11), (3, 0)):
+                hits = front.hits
+                check_each(answering, front, ask(name, suggested=suggested))
+                assert front.hits >= hits + 2, (name, suggested)
+
+
 def test_answers_are_counted_the_same_either_way(answering):
     def counted(ask_one):
         telemetry = answering.node.telemetry

@@ -16,7 +16,6 @@ from resolver.fastpath.layout import (
     FOLD_NAME,
     FOLD_PREFIX,
     HANDLE,
-    KEY_HEAD,
     MAX_NAME_OCTETS,
     MAX_QUESTION_OCTETS,
     MAX_REST_OCTETS,
@@ -328,8 +327,11 @@ def test_no_operation_but_resolution_is_plain(opcode):
 
 
 def test_a_rest_that_is_no_list_is_part_of_the_question():
-    body = blob(NAME) + b"\xff" * 8
-    assert is_plain(request(body))
+    rests = [bytes(8), bytes(12), b"\xff" * 8, b"\xff" * 16]
+    rests += [bytes(n) + b"\1" + bytes(7 - n) for n in range(8)]
+    keys = [handle_key(request(blob(NAME) + rest)) for rest in rests]
+    assert all(keys)
+    assert len(set(keys)) == len(rests)
     assert not is_plain(request(blob(NAME) + b"\xff" * 7))
 
 

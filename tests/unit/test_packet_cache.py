@@ -461,9 +461,33 @@ def test_two_names_with_one_tag_are_told_apart(kernels):
         visited = [s for s in whole if words[int(s) & layout.MASK32] & VISITED]
         assert own in visited
         assert len(visited) == number + 1
-        assert cache.forget(named(100 + number)) == 0
     slots[:] = whole
     cache.check()
+
+
+def test_forgetting_looks_at_more_than_a_tag(kernels):
+    cache = make(kernels, slots=ONE_BUCKET)
+    names = [b"AB", b"AB\0", b"AC", b"AB" + b"C" * 9]
+    asked = [(name, owner) for name in names for owner in (0, 1)]
+    for name, owner in asked:
+        assert cache.learn(ask(name), absent(), NOT_FOUND, owner=owner)
+    slots = cache.packets.slots
+    whole = slots.copy()
+    for number, (name, owner) in enumerate(asked):
+        (own,) = [slot for slot in whole if _belongs(cache, slot, name, owner)]
+        slots[:] = [int(slot) & layout.MASK32 | int(own) >> 32 << 32 for slot in whole]
+        assert cache.forget(name, owner=owner) == 1, number
+        gone = [n for n in range(8) if not slots[n]]
+        assert [int(whole[n]) for n in gone] == [int(own)]
+        cache.packets.counters[owner, ENTRIES] += 1
+    slots[:] = whole
+    cache.check()
+
+
+def _belongs(cache: PacketCache, slot: int, name: bytes, owner: int) -> bool:
+    entry = int(slot) & layout.MASK32
+    found = packet_cache.owner_of(cache.packets, entry)
+    return (name_of(cache.packets, entry), int(found)) == (name, owner)
 
 
 def test_a_bucket_that_is_locked_is_not_waited_for(kernels):

@@ -1,0 +1,1 @@
+"""The tree as a queueing model: checked against measurements, then taken further."""
