@@ -130,6 +130,9 @@ def mix_json(rounds: Rounds) -> Json:
         **probe_json(middle),
         "qps_rounds": [_qps(_carried(found)) for found in rounds.found],
         "closed_loop_qps": statistics.median(map(_qps, closed)),
+        "closed_loop_cpu_us": statistics.median(
+            probe.cpu_us_per_query for probe in closed
+        ),
         **_saturated(closed),
         **({"steady": steady} if steady else {}),
     }

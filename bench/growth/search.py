@@ -5,12 +5,11 @@ carries is not known beforehand, so the search starts from a guess, a closed loo
 rate, and looks on both sides of it.
 """
 
-from dataclasses import dataclass, field
-
-_ABOVE = 1.25
-"""A closed loop never finds more than this below what an open one would."""
+import math
+from dataclasses import dataclass
 
 _FIRST = 0.9
+_UP = 1.2
 _DOWN = 0.6
 
 
@@ -27,14 +26,10 @@ class RateSearch:
     held: float = 0.0
     """Highest rate that held so far."""
 
-    broke: float = field(default=0.0)
-    """Lowest rate that did not; the guess and a quarter before any has been tried."""
+    broke: float = math.inf
+    """Lowest rate that did not."""
 
     tried: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.broke:
-            self.broke = self.guess * _ABOVE
 
     @property
     def done(self) -> bool:
@@ -47,6 +42,8 @@ class RateSearch:
         """The rate to try next."""
         if not self.tried:
             return self.guess * _FIRST
+        if self.broke == math.inf:
+            return self.held * _UP
         if not self.held:
             # Nothing has held yet: half way to zero is too far a step.
             return self.broke * _DOWN
@@ -57,7 +54,5 @@ class RateSearch:
         self.tried += 1
         if holds:
             self.held = max(self.held, rate)
-            # A machine that was disturbed once may show more later.
-            self.broke = max(self.broke, rate * (1 + self.precision))
         else:
             self.broke = min(self.broke, rate)

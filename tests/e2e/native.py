@@ -15,9 +15,9 @@ from registry.model.identifier import canonical
 from registry.model.public_key import encode_public_key
 from registry.model.typed import ALL_ADMIN_BITS, Admin
 from registry.model.value import Value
-from resolver.faces.handle_tcp import HandleTcp
 from resolver.faces import handle_udp
 from resolver.faces.datagram_socket import DatagramSocket
+from resolver.faces.handle_tcp import HandleTcp
 from resolver.identities import RSA_INDEX, SECRET_INDEX, SM2_INDEX, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey

@@ -10,6 +10,8 @@ from bench.growth import plan as mixes
 from bench.growth.command import measure
 from bench.growth.html import page
 from bench.growth.plan import quick_plan
+from bench.simulate import validation
+from bench.simulate.measured import HOPS, costs_of
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,10 @@ def test_the_page_shows_it(found):
     ET.fromstring(text.removeprefix("<!DOCTYPE html>"))
     for step in found["steps"]:
         assert f"{step['secondaries']} / {step['nodes']}" in text
+
+
+def test_the_model_can_be_fitted_to_it(found):
+    rows = validation.validate(found, seed=1)
+    assert {row.mix for row in rows} >= {*HOPS, mixes.NATURAL, mixes.NODE_LOST}
+    assert all(row.predicted >= 0 for row in rows)
+    assert costs_of(found["steps"][0]).hop > 0

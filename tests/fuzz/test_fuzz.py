@@ -88,7 +88,7 @@ async def check_alive(node) -> None:
     udp = node._datagrams
     await until(lambda: not udp._waiting)
     assert len(udp._reassembler._partials) <= MAX_PARTIALS
-        assert len(udp._remembered) <= MAX_REMEMBERED + 1
+    assert len(udp._remembered) <= MAX_REMEMBERED + 1
 
 
 async def fuzz_udp(port: int, chance: random.Random) -> None:

@@ -77,7 +77,7 @@ class TestPlan:
 
 
 class TestSearch:
-    @pytest.mark.parametrize("carried", [400, 700, 990, 1100, 1240])
+    @pytest.mark.parametrize("carried", [400, 700, 990, 1100, 1240, 3000])
     def test_the_highest_rate_is_found_within_the_precision(self, carried):
         search = RateSearch(1000, probes=20, precision=0.02)
         while not search.done:
