@@ -47,8 +47,12 @@ format: $(VENV)/installed-lint ## let ruff put the code in shape
 soak: $(VENV)/installed-test ## long runs: 200 kills in a write storm, and what else is marked soak
 	$(BIN)/python -m pytest -m soak --timeout 3600
 
-bench: $(VENV)/installed-test $(VENV)/installed-bench ## measure: start, memory, resolution, registration
+bench: $(VENV)/installed-test $(VENV)/installed-bench ## measure everything, quickly: about ten minutes; results in build/bench
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench peers --quick --out build/bench
+	$(BIN)/python -m bench limits --quick --out build/bench
+	$(BIN)/python -m bench growth --quick --out build/bench
+	$(BIN)/python -m bench simulate --growth build/bench/growth.json --out build/bench --unvalidated
 	$(BIN)/python -m pytest bench/micro --benchmark-only -o python_files='bench_*.py'
 
 interop: $(VENV)/installed-test ## the official Java SDK, where IDIS_SDK_CLASSPATH names it

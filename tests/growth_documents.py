@@ -79,7 +79,6 @@ def _step(series, secondaries, identifiers, measured):
         "resident_mib": 60 + 0.5 * secondaries,
         "registrations_per_second": 15_000.0,
         "registration_cpu_us": COSTS.registration * 1e6,
-        "registration_paced_cpu_us": COSTS.registration * 1e6,
         "disk_octets_per_identifier": 400.0,
         "mixes": made,
     }

@@ -140,7 +140,6 @@ class _Measuring:
 
     def _measure_once(self, step: Step) -> None:
         rate = step.register_in_bulk(self._ready_file)
-        step.register_paced(self._ready_file)
         natural = step.ask_naturally()
         lost = step.lose_and_regain()
         back = lost.seen.regained_seconds

@@ -80,7 +80,6 @@ def step_json(step: Step, series: str) -> Json:
         "registrations_per_second": statistics.median(bulk) if bulk else None,
         "registrations_per_second_rounds": bulk,
         "registration_cpu_us": _median(step.registrations, "cpu_us"),
-        "registration_paced_cpu_us": _median(step.paced_registrations, "cpu_us"),
     }
 
 

@@ -84,7 +84,6 @@ class Step:
         self.natural: Probe | None = None
         self.lost: Lost | None = None
         self.registrations: list[dict[str, Any]] = []
-        self.paced_registrations: list[dict[str, Any]] = []
 
     def fill(self) -> None:
         """Register the identifiers of the step, past the wire."""
@@ -155,12 +154,6 @@ class Step:
         found = self._register(ready_file, "--count", count)
         self.registrations.append(found)
         return float(found["per_second"])
-
-    def register_paced(self, ready_file: Path) -> None:
-        """Register at the set rate and do nothing else: what that costs."""
-        rate, seconds = self.plan.registrations_per_second, self.plan.probe_seconds
-        pace = ("--rate", str(rate), "--seconds", str(seconds))
-        self.paced_registrations.append(self._register(ready_file, *pace))
 
     def _register(self, ready_file: Path, *arguments: str) -> dict[str, Any]:
         with registering(self.network, ready_file, *arguments) as process:

@@ -171,9 +171,7 @@ class _Model:
         per_second = measured and measured.get("registrations_per_second")
         if not measured or not per_second or mixes.CACHED not in self._fitted:
             return
-        each = (
-            self._first.get("registration_paced_cpu_us") or 0.0
-        ) * _MICRO or self._costs.registration
+        each = self._costs.registration
         left = max(0.0, 1 - per_second * each)
         kept = "" if measured["offered_qps"] else "no rate kept the limit"
         yield self._row(

@@ -5,6 +5,9 @@ long way. Answers that may be copied are taught to the cache; what the registry 
 is forgotten before it is acknowledged.
 """
 
+import functools
+import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 from registry.model.codes import ResponseCode
@@ -34,6 +37,9 @@ _CLASSES = (
 
 _BODY = 44
 """Where a message's body begins."""
+
+_FAMILY, _PORT = struct.Struct("=H"), struct.Struct("!H")
+_FLOW, _SCOPE = struct.Struct("!I"), struct.Struct("=I")
 
 _CLASS_OF = {int(code): number for number, code in enumerate(_CLASSES)}
 
@@ -100,7 +106,8 @@ class FastHandle:
                     engine.send(fd, peer, datagram)
 
         def receive(datagram: bytes, peer: bytes) -> None:
-            answer: Octets | Awaitable[Octets] = datagrams.receive(datagram, peer)
+            answer: Octets | Awaitable[Octets]
+            answer = datagrams.receive(datagram, address_of(peer))
             if isinstance(answer, tuple):
                 send(answer, peer)
             else:
@@ -133,3 +140,19 @@ class FastHandle:
                 telemetry.cache_hits += hits
             if code == ResponseCode.SUCCESS:
                 telemetry.resolutions += hits
+
+
+@functools.lru_cache(maxsize=4096)
+def address_of(name: bytes) -> tuple[str | int, ...]:
+    """Read the address of a `sockaddr` as Python writes it.
+
+    A request that is sent again, or the rest of one in pieces, may come by the fast
+    path when the first came before it: its sender must be the same then.
+    """
+    (family,) = _FAMILY.unpack_from(name)
+    (port,) = _PORT.unpack_from(name, 2)
+    if family == socket.AF_INET:
+        return socket.inet_ntop(family, name[4:8]), port
+    (flow,) = _FLOW.unpack_from(name, 4)
+    (scope,) = _SCOPE.unpack_from(name, 24)
+    return socket.inet_ntop(family, name[8:24]), port, flow, scope

@@ -243,8 +243,18 @@ class Engine:
         while at < len(records):
             size, kind = _SIZE_AND_KIND.unpack_from(records, at)
             if kind != layout.NOTHING:  # which may be shorter than any other record
-                self._take_one(records, at)
+                try:
+                    self._take_one(records, at)
+                except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
+                    # The others were taken out of the inbox as well.
+                    self._report(error)
             at += size * 8
+
+    def _report(self, error: Exception) -> None:
+        assert self._loop is not None
+        message = "taking what the fast path handed over has failed"
+        context = {"message": message, "exception": error}
+        self._loop.call_exception_handler(context)
 
     def _take_one(self, records: bytes, at: int) -> None:
         _, kind, fd, octets, name_size = _RECORD.unpack_from(records, at)

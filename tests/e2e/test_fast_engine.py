@@ -28,6 +28,9 @@ from tests.e2e.fast_nodes import (
 from tests.e2e.native import until
 from tests.packet_caches import PUBLIC, ask, reply
 
+# Kernels may have to be compiled first.
+pytestmark = pytest.mark.timeout(120)
+
 NAME = b"88.100.1/P1"
 
 
@@ -321,6 +324,32 @@ async def test_datagrams_that_are_not_known_are_handed_over_as_they_came():
             assert got == [b"answer 0", b"answer 1", b"answer 2"]
             assert engine.counts(owner).misses == len(strange)
             assert engine.counts(owner).shed == 0
+
+
+async def test_a_fault_over_one_datagram_does_not_cost_others():
+    heard, faults = [], []
+
+    def receive(datagram: bytes, name: bytes) -> None:
+        if datagram == b"bad":
+            message = "a fault"
+            raise ValueError(message)
+        heard.append(datagram)
+
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    async with running_engine() as engine:
+        owner = engine.add_owner()
+        with udp_pair() as (client, server), tcp_pair() as (other, connection):
+            borrowed = Client()
+            for datagram in (b"one", b"bad", b"two", b"bad", b"three"):
+                client.send(datagram)
+            engine.serve_datagrams(server.fileno(), owner, receive)
+            other.send(question(1, b"88.100.1/unknown"))
+            assert engine.lend(connection.fileno(), owner, borrowed)
+            await until(lambda: borrowed.returns)
+            await until(lambda: len(heard) == 3)
+    assert heard == [b"one", b"two", b"three"]
+    assert [str(fault) for fault in faults] == ["a fault"] * 2
 
 
 async def test_more_datagrams_than_the_outbox_holds_are_all_sent():

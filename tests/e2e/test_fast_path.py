@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import random
+from urllib.request import urlopen
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 pytest.importorskip("numba", exc_type=ImportError)
 
@@ -13,6 +15,7 @@ from registry.model.value import Value
 from resolver.errors import ResolverError
 from resolver.faces import handle_tcp
 from resolver.fastpath import compiling, engine_layout
+from resolver.fastpath.engine import Engine
 from resolver.fastpath.preparing import compile_here
 from resolver.session.fragments import split
 from resolver.session.token import make_token
@@ -47,6 +50,7 @@ from tests.e2e.native import (
     code_of,
     create,
     datagrams,
+    serve_seeded,
     talk,
     told,
     until,
@@ -54,6 +58,9 @@ from tests.e2e.native import (
     write,
 )
 from tests.sockets import exchange_tcp, exchange_udp
+
+# Kernels may have to be compiled first.
+pytestmark = pytest.mark.timeout(120)
 
 UNKNOWN = f"{PREFIX}/unknown"
 LONG = f"{PREFIX}/long"
@@ -570,6 +577,33 @@ async def test_hits_count_like_any_resolution(node):
     assert telemetry.answers[ResponseCode.SUCCESS] == 40
 
 
+async def test_metrics_tell_what_the_cache_did(node):
+    async with datagrams(node.handle.port) as client:
+        for asked in (resolve(PRODUCT), resolve(UNKNOWN)):
+            for _ in range(5):
+                await client.ask(asked)
+    metrics = await metrics_of(node)
+    assert metrics["idis_fastpath_hits_total"] == 6
+    assert metrics["idis_fastpath_misses_total"] == 4
+    assert metrics["idis_fastpath_shed_total"] == 0
+    assert metrics["idis_fastpath_evicted_total"] == 0
+    assert metrics["idis_fastpath_entries"] == 2
+    assert metrics["idis_fastpath_active"] == 1
+    assert metrics["idis_resolutions_total"] == 5
+
+
+async def metrics_of(node) -> dict[str, float]:
+    """Read the samples that have no labels but the node's own."""
+    url = f"http://127.0.0.1:{node.http.port}/metrics"
+    octets = await asyncio.to_thread(lambda: urlopen(url, timeout=10).read())
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(octets.decode())
+        for sample in family.samples
+        if set(sample.labels) == {"node", "role"}
+    }
+
+
 async def test_hits_are_kept_for_the_next_start(tmp_path):
     async with serve_fast(tmp_path) as node, datagrams(node.handle.port) as client:
         for _ in range(10):
@@ -674,9 +708,6 @@ async def test_a_request_in_pieces_is_put_together(node):
 
 
 async def test_connections_that_were_open_before_are_lent(tmp_path):
-    from resolver.fastpath.engine import Engine
-    from tests.e2e.native import serve_seeded
-
     engine = Engine(arena_octets=1 << 20, slots=1 << 10)
     async with serve_seeded(tmp_path) as node, talk(node.handle.port) as client:
         await client.ask(resolve(PRODUCT))
@@ -695,6 +726,31 @@ async def test_connections_that_were_open_before_are_lent(tmp_path):
         assert code_of(await client.ask(resolve(PRODUCT))) == 1
         assert code_of(await client.ask(resolve(PRODUCT))) == 1
         assert lent(node) == [False]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_write_that_is_sent_again_after_the_takeover_is_not_done_twice(
+    tmp_path, host
+):
+    engine = Engine(arena_octets=1 << 20, slots=1 << 10)
+    hosts = ("127.0.0.1", "::1")
+    async with (
+        serve_seeded(tmp_path, authentication=False, hosts=hosts) as node,
+        datagrams(node.handle.port, host) as client,
+    ):
+        asked = create(f"{PREFIX}/once", URL)
+        pieces = split(create(f"{PREFIX}/pieces", Value(1, "X", b"x" * 900)).encode())
+        assert code_of(await client.ask(asked)) == 1
+        await client.send(pieces[0])
+        engine.start()
+        try:
+            await node.serve_fast(engine)
+            assert code_of(await client.ask(asked)) == 1
+            assert node.telemetry.duplicates == 1
+            await client.send(*pieces[1:])
+            assert code_of(await client.receive_whole()) == 1
+        finally:
+            await engine.stop()
 
 
 async def test_closing_ends_connections_that_are_lent(tmp_path):
@@ -725,6 +781,32 @@ async def test_a_node_closes_while_its_connections_are_lent(tmp_path):
         assert not node.fast._engine._borrowed
         async with datagrams(node.handle.port) as other:
             assert code_of(await other.ask(resolve(PRODUCT))) == 1
+
+
+async def test_a_node_comes_and_goes_while_another_is_served(tmp_path):
+    faults = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    unknown = [resolve(f"{PREFIX}/{number}").encode() for number in range(200)]
+    async with serve_fast(tmp_path / "stays") as stays:
+        engine = stays.fast._engine
+        for turn in range(5):
+            async with serve_seeded(tmp_path / f"goes{turn}") as goes:
+                await goes.serve_fast(engine)
+                async with (
+                    datagrams(goes.handle.port) as client,
+                    talk(goes.handle.port) as stream,
+                ):
+                    await ask_twice(stream, resolve(PRODUCT))
+                    await client.send(*unknown)
+                    stream.send(*unknown)
+                    await turns(turn)
+            async with datagrams(stays.handle.port) as client:
+                for _ in range(5):
+                    assert code_of(await client.ask(resolve(PRODUCT))) == 1
+        assert hits(stays) > 15
+        assert not engine._borrowed
+    assert not faults
 
 
 def test_everything_holds_on_the_loop_of_the_standard_library(tmp_path):

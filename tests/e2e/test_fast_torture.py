@@ -21,6 +21,9 @@ from resolver.fastpath.layout import ENTRIES, EVICTED, MAX_REPLY_OCTETS, UDP
 from resolver.fastpath.replies import answer
 from tests.packet_caches import NOW_MICROSECONDS, PacketCache, ask, kernels_of, reply
 
+# Kernels may have to be compiled first.
+pytestmark = pytest.mark.timeout(120)
+
 NAMES = 24
 CROWD = 200
 BODY = layout.HANDLE_HEAD_OCTETS

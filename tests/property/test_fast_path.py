@@ -51,6 +51,9 @@ from resolver.faces.fast_path import FastHandle
 from resolver.fastpath import compiled, layout
 from resolver.fastpath.engine import Engine
 
+# Kernels may have to be compiled first.
+pytestmark = pytest.mark.timeout(120)
+
 TCP, UDP = Origin("tcp", connected=True), Origin("udp", connected=False)
 TICK = 1 / 64
 """A time that is the same in microseconds and in seconds, to the last bit."""

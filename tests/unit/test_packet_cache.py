@@ -42,6 +42,10 @@ ONE_BUCKET = BUCKET_SLOTS
 LEAST = len(reply(b"", code=100))
 
 
+# Kernels may have to be compiled first.
+pytestmark = pytest.mark.timeout(120)
+
+
 @pytest.fixture(params=BOTH)
 def kernels(request):
     return kernels_of(request.param)
@@ -76,6 +80,12 @@ def of_size(octets: int) -> bytes:
     whole = reply(bytes(octets - LEAST), code=100)
     assert len(whole) == octets
     return whole
+
+
+def of_lengths(body_octets: int) -> bytes:
+    """Make a refusal whose header gives another length of the body."""
+    whole = reply(b"body", code=100)
+    return whole[:40] + pack_u32(body_octets) + whole[44:]
 
 
 def fill(cache: PacketCache, numbers, size: int = 40, **more) -> None:
@@ -294,6 +304,35 @@ def test_an_answer_for_which_there_is_no_room_is_not_given(cache):
     assert cache.answer(ask(NAME), room=size) is not None
 
 
+REPLIES_NOT_KEPT = {
+    "short": reply(b"", code=100)[:-1],
+    "signed": reply(b"", code=100)[:-4] + b"\0\0\0\1",
+    "cut": reply(b"body", code=100)[:-5] + bytes(4),
+    "longer than it says": reply(b"body", code=100) + bytes(4),
+    "with a body longer than it says": of_lengths(3),
+    "of an old version": b"\2\4\2\x0b" + reply(b"", code=100)[4:],
+    "of version 1": b"\1\x0b" + reply(b"", code=100)[2:],
+}
+
+
+@pytest.mark.parametrize("kind", REPLIES_NOT_KEPT)
+def test_a_reply_that_could_not_be_put_together_again_is_not_kept(cache, kind):
+    assert not cache.learn(ask(NAME), REPLIES_NOT_KEPT[kind], NOT_FOUND)
+    assert cache.answer(ask(NAME)) is None
+    cache.check()
+
+
+@pytest.mark.parametrize(
+    "name", [NAME, NAME + b"0", NAME[:-1], b"N" * 500, b"88.100.1/p1"]
+)
+def test_a_reply_that_ought_to_repeat_the_name_and_does_not_is_not_kept(cache, name):
+    body = blob(b"88.100.1/P3") + b"values"
+    assert not cache.learn(ask(name), reply(body), 0)
+    assert not cache.learn(ask(name), reply(b""), 0)
+    assert cache.answer(ask(name)) is None
+    cache.check()
+
+
 def test_the_longest_answer_is_kept_and_a_longer_one_is_not(cache):
     assert not cache.learn(ask(NAME), of_size(MAX_REPLY_OCTETS + 1), NOT_FOUND)
     assert cache.answer(ask(NAME)) is None
@@ -498,6 +537,40 @@ def test_a_bucket_that_is_locked_is_not_waited_for(kernels):
     assert cache.packets.locks[0] == 1, "somebody else's lock"
     cache.packets.locks[0] = 0
     assert cache.answer(ask(named(1))) is not None
+
+
+# DNS: the same cache, with keys and splices of its own.
+
+
+def dns_message(name: bytes, ident: bytes = b"\0\7", flags: bytes = b"\1\0") -> bytes:
+    return ident + flags + b"\0\1" + bytes(6) + name + b"\0\x10\0\1"
+
+
+def test_a_dns_reply_is_given_with_the_id_and_the_spelling_of_the_query(cache):
+    owner = cache.add_owner(dns=True)
+    name, other = b"\2p1\4idis\4test\0", b"\2P1\4IDIS\4Test\0"
+    answer = dns_message(name, flags=b"\x85\0") + b"records"
+    assert cache.learn(dns_message(name), answer, 5, owner=owner)
+    cache.check()
+    got = cache.answer(dns_message(other, b"\xab\xcd"), owner=owner)
+    assert got == dns_message(other, b"\xab\xcd", b"\x85\0") + b"records"
+    assert cache.counted(5, owner=owner) == 1
+    assert cache.answer(dns_message(name, flags=b"\0\0"), owner=owner) is None
+    assert cache.answer(dns_message(name)) is None, "another's"
+    assert cache.answer(ask(b"p1.idis.test"), owner=owner) is None
+
+
+def test_a_dns_reply_may_be_as_long_as_any_and_expires(cache):
+    owner = cache.add_owner(dns=True)
+    query = dns_message(b"\2p1\0")
+    longest = query + bytes(MAX_REPLY_OCTETS - len(query))
+    assert not cache.learn(query, longest + b"x", 0, owner=owner)
+    assert cache.learn(query, longest, 0, NOW_MICROSECONDS, owner=owner)
+    assert cache.answer(query, NOW_MICROSECONDS - 1, owner=owner) == longest
+    assert cache.answer(query, NOW_MICROSECONDS, owner=owner) is None
+    cache.forget_all(owner=owner)
+    assert cache.answer(query, NOW_MICROSECONDS - 1, owner=owner) is None
+    cache.check()
 
 
 def test_names_spread_over_all_buckets():
