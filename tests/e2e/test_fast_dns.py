@@ -226,5 +226,7 @@ async def test_random_octets_do_not_disturb_dns(network):
                 broken[chance.randrange(len(broken))] = chance.randrange(256)
             await ask(bytes(broken), answered=False)
             await ask(chance.randbytes(chance.randrange(80)), answered=False)
+    # Another socket: some of the nonsense may be answered yet, under the same id.
+    async with udp_client(network.recursive.dns.port) as ask:
         reply = dns.message.from_wire(await ask(octets))
-        assert reply.rcode() == Rcode.NOERROR
+    assert reply.rcode() == Rcode.NOERROR
