@@ -190,6 +190,7 @@ def test_no_answer_is_torn_or_older_than_it_may_be(asker, arena_octets):
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("arena_octets", [1 << 12, 1 << 14, 1 << 18])
 def test_no_answer_is_torn_or_old_for_a_long_time(asker, threads, arena_octets):

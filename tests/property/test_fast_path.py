@@ -382,7 +382,7 @@ def check_lists_of(answering: Answering, requests: st.SearchStrategy[bytes]) -> 
 
 
 def test_any_questions_get_the_same_octets_either_way(answering):
-    assert check_lists_of(answering, QUESTIONS) > 200
+    assert check_lists_of(answering, QUESTIONS) > 100
 
 
 def test_any_requests_get_the_same_octets_either_way(answering):
