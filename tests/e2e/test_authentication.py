@@ -125,9 +125,10 @@ async def test_a_secret_proves_who_asks_in_each_keyed_form(node, client, form):
 @pytest.mark.parametrize("form", SECRET_FORMS)
 async def test_a_keyed_form_over_another_nonce_is_refused(node, client, form):
     code, function = SECRET_FORMS[form]
-    octets_of = lambda message: (
-        bytes([code]) + function(bytes([message[0] ^ 1]) + message[1:])
-    )  # noqa: E731
+
+    def octets_of(message: bytes) -> bytes:
+        return bytes([code]) + function(bytes([message[0] ^ 1]) + message[1:])
+
     assert await answered_by_secret(client, octets_of) == 403
     assert node.registry.get(NEW.upper().encode()) is None
 
