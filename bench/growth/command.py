@@ -246,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1)
     add("--identifiers", type=int, help="at the first step")
     add("--rounds", type=int, help="medians are over these")
-    add("--p99-limit-us", type=int, help="what a rate must keep, default 5000")
+    add("--p99-limit-us", type=int, help="what a rate must keep, default 10000")
     add("--registrations", type=int, help="a second, beside questions, default 2000")
     add("--fast-path", choices=("auto", "off"), default="auto")
     add("--topology", type=Path, help="one network from this file instead of steps")

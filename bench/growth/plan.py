@@ -73,7 +73,7 @@ class Plan:
     registrations_per_second: int = 2000
     """Beside the questions, where both are mixed."""
 
-    p99_limit_us: int = 5000
+    p99_limit_us: int = 10_000
     exponent: float = 1.0
     """Of the popularity: the n-th identifier is asked for with a weight of n**-this."""
 
@@ -90,7 +90,7 @@ def full_plan(steps: tuple[int, ...], seed: int = 1) -> Plan:
         identifiers=140_000,
         rounds=3,
         probes=5,
-        probe_seconds=1.5,
+        probe_seconds=2.0,
         steady_seconds=3.0,
         warm_identifiers=20_000,
         natural_questions=40_000,
@@ -108,8 +108,8 @@ def quick_plan(steps: tuple[int, ...], seed: int = 1) -> Plan:
         identifiers=28_000,
         rounds=1,
         probes=4,
-        probe_seconds=0.7,
-        steady_seconds=0.7,
+        probe_seconds=0.8,
+        steady_seconds=1.0,
         warm_identifiers=5_000,
         natural_questions=8_000,
         phase_seconds=1.5,

@@ -1,7 +1,7 @@
 """One load at one network: what the generator saw and what the server spent."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -34,6 +34,10 @@ _IDLE_SECONDS = 0.05
 _MAX_SETTLE_SECONDS = 5.0
 
 
+Timeline = Sequence[tuple[float, int]]
+"""Times of the monotonic clock, and what was counted up to then."""
+
+
 class Probe(NamedTuple):
     """One load as it went."""
 
@@ -46,6 +50,11 @@ class Probe(NamedTuple):
     """From the first request to the last answer, or its loss."""
 
     hits: Hits
+    started: float
+    """By the monotonic clock."""
+
+    registered_per_second: float = 0.0
+    """What was registered meanwhile."""
 
     @property
     def server_cpu(self) -> float:
@@ -76,6 +85,18 @@ class Found(NamedTuple):
     """At the highest rate that kept the limit; None when none did."""
 
     tried: tuple[Probe, ...]
+
+
+def registered(probe: Probe, timeline: Timeline) -> Probe:
+    """Note what was registered during a load, given counts over time."""
+    ends = probe.started, probe.started + probe.seconds
+    counted = [count for at, count in timeline if ends[0] <= at <= ends[1]]
+    if len(counted) < 2:
+        return probe
+    # From the first batch within it to the last: one less than there were batches.
+    times = [at for at, _ in timeline if ends[0] <= at <= ends[1]]
+    rate = (counted[-1] - counted[0]) / (times[-1] - times[0])
+    return probe._replace(registered_per_second=rate)
 
 
 def holds(outcome: Outcome, rate: float, p99_limit_us: float) -> bool:
@@ -179,11 +200,12 @@ class Prober:
         prepared = self.prepared(load)
         self.settle()
         hits, cpu = self.network.hits(), self.network.cpu_seconds()
-        started = time.perf_counter()
+        started = time.monotonic()
         outcome = blast(load, prepared=prepared)
-        seconds = time.perf_counter() - started
+        seconds = time.monotonic() - started
         cpu = self.network.cpu_seconds() - cpu
-        return Probe(load, outcome, cpu, seconds, self.network.hits().since(hits))
+        hits = self.network.hits().since(hits)
+        return Probe(load, outcome, cpu, seconds, hits, started)
 
     def search(self, mix: str, guess: float | None = None) -> Found:
         """Search for the highest rate of a mix that keeps the limit.

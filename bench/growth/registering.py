@@ -43,6 +43,9 @@ class Registering:
 
     def __init__(self, ready: dict[str, Any]) -> None:
         self.answers: Counter[int] = Counter()
+        self.timeline: list[tuple[float, int]] = []
+        """After each batch: the monotonic clock, and how many were acknowledged."""
+
         self._ready = ready
         self._prefixes = enterprise_prefixes(ready)
         self._pipelines: list[Pipeline] = []
@@ -86,6 +89,8 @@ class Registering:
             await self._send(tick % len(self._pipelines), int(due))
             due -= int(due)
             await pipeline.finish()
+            done = self.answers[int(ResponseCode.SUCCESS)]
+            self.timeline.append((time.monotonic(), done))
             left = started + (tick + 1) * TICK_SECONDS - time.perf_counter()
             await asyncio.sleep(max(0.0, left))
         return time.perf_counter() - started
@@ -140,6 +145,7 @@ async def _register(options: argparse.Namespace) -> None:
         "failed": dict(registering.answers),
         "seconds": seconds,
         "per_second": done / seconds,
+        "timeline": registering.timeline,
     }
     sys.stdout.write(json.dumps(found) + "\n")
 

@@ -49,10 +49,6 @@ _SHOWN_OF_PLAN = (
 def step_json(step: Step, series: str) -> Json:
     """Give one step of a series."""
     measured = {mix: mix_json(rounds) for mix, rounds in step.rounds.items()}
-    rates = step.rounds[mixes.WITH_REGISTRATIONS].registered_per_second
-    if rates:
-        registered = statistics.median(rates)
-        measured[mixes.WITH_REGISTRATIONS]["registrations_per_second"] = registered
     if step.natural is not None:
         measured[mixes.NATURAL] = {
             **probe_json(step.natural),
@@ -112,6 +108,8 @@ def probe_json(probe: Probe) -> Json:
         "server_cpu": probe.server_cpu,
         "generator_cpu": outcome.generator_cpu,
     }
+    if probe.registered_per_second:
+        found["registrations_per_second"] = probe.registered_per_second
     if probe.load.rate is None:
         found["closed_loop_window"] = probe.load.window
     return found
@@ -131,6 +129,9 @@ def mix_json(rounds: Rounds) -> Json:
         "closed_loop_qps": statistics.median(map(_qps, closed)),
         "closed_loop_cpu_us": statistics.median(
             probe.cpu_us_per_query for probe in closed
+        ),
+        "closed_loop_registrations_per_second": statistics.median(
+            probe.registered_per_second for probe in closed
         ),
         **_saturated(closed),
         **({"steady": steady} if steady else {}),

@@ -17,7 +17,13 @@ from typing import Any
 from bench.corpus import Corpus
 from bench.growth import plan as mixes
 from bench.growth.plan import Plan, Run
-from bench.growth.probing import Found, Probe, Prober, expected_failures
+from bench.growth.probing import (
+    Found,
+    Probe,
+    Prober,
+    expected_failures,
+    registered,
+)
 from bench.growth.under_test import NetworkUnderTest
 from bench.growth.watch import Seen, Watch, judge
 from bench.load import Load
@@ -43,7 +49,6 @@ class Rounds:
 
     found: list[Found] = field(default_factory=list)
     steady: list[Probe] = field(default_factory=list)
-    registered_per_second: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +114,29 @@ class Step:
         """Measure one round of a mix; `ready_file` may be written."""
         rounds = self.rounds[mix]
         guess = _median_rate(rounds.found)
-        with self._mixed(mix, ready_file):
+        with self._mixed(mix, ready_file) as timeline:
             found = self.prober.search(mix, guess)
+        if timeline:
+            best = found.best and registered(found.best, timeline)
+            found = Found(registered(found.closed, timeline), best, found.tried)
         rounds.found.append(found)
         return found
 
     def steady(self, mix: str, rate: float, ready_file: Path) -> Probe:
         """Measure the load that is the same at every step."""
-        with self._mixed(mix, ready_file):
+        with self._mixed(mix, ready_file) as timeline:
             probe = self.prober.steady(mix, rate)
+        probe = registered(probe, timeline)
         self.rounds[mix].steady.append(probe)
         return probe
 
     @contextlib.contextmanager
-    def _mixed(self, mix: str, ready_file: Path) -> Iterator[None]:
-        """Bring about what belongs to a mix besides the questions."""
+    def _mixed(self, mix: str, ready_file: Path) -> Iterator[list[tuple[float, int]]]:
+        """Bring about what belongs to a mix besides the questions.
+
+        Gives what was registered over time, once the block has ended.
+        """
+        timeline: list[tuple[float, int]] = []
         # Learning the expected replies is no part of what is measured.
         self.prober.prepared(self.prober.load_of(mix))
         if mix == mixes.PREFIX_WARM:
@@ -134,19 +147,19 @@ class Step:
                 self.network.order("forgetting", name=name, on=True)
                 stack.callback(self.network.order, "forgetting", name=name, on=False)
             if mix == mixes.WITH_REGISTRATIONS:
-                stack.enter_context(self._registering(ready_file))
-            yield
+                stack.enter_context(self._registering(ready_file, timeline))
+            yield timeline
 
     @contextlib.contextmanager
-    def _registering(self, ready_file: Path) -> Iterator[None]:
+    def _registering(
+        self, ready_file: Path, timeline: list[tuple[float, int]]
+    ) -> Iterator[None]:
         """Register at the set rate meanwhile."""
         rate = self.plan.registrations_per_second
         with registering(self.network, ready_file, "--rate", str(rate)) as process:
             yield
             said, _ = process.communicate()  # the end of its stdin ends it
-        self.rounds[mixes.WITH_REGISTRATIONS].registered_per_second.append(
-            json.loads(said.splitlines()[-1])["per_second"]
-        )
+        timeline += [(at, count) for at, count in json.loads(said)["timeline"]]
 
     def register_in_bulk(self, ready_file: Path) -> float:
         """Register as fast as the network takes it; gives how many a second."""

@@ -20,8 +20,8 @@ from bench.growth.probing import MIN_ACHIEVED_SHARE
 from bench.growth.search import RateSearch
 from bench.simulate.stations import Latencies, Process, Station, pausing
 
-SECONDS = 0.5
-"""Simulated for one rate."""
+SECONDS = 4.0
+"""Simulated for one rate, if that is not too many questions."""
 
 MIN_QUESTIONS = 2_000
 MAX_QUESTIONS = 40_000

@@ -14,7 +14,9 @@ from bench.simulate.measured import (
     Costs,
     Json,
     calibrate,
+    closed_seconds,
     costs_of,
+    pieces_of,
     steps_of,
 )
 from bench.simulate.popularity import zipf
@@ -99,6 +101,7 @@ class _Model:
     ) -> None:
         self._growth, self._first = growth, first
         self._fitted, self._costs, self._seed = fitted, costs, seed
+        self._in_bursts = costs_of(first, closed_seconds)
         limit = growth["p99_limit_us"] * _MICRO
         self._highest = {
             mix: highest_rate(model, limit, seed) for mix, model in fitted.items()
@@ -129,7 +132,7 @@ class _Model:
             self._highest[mix],
             why or kept,
         )
-        closed = closed_loop(self._fitted[mix], self._window, self._seed)
+        closed = closed_loop(self._bursts(mix), self._window, self._seed)
         yield self._row(
             step,
             mix,
@@ -161,37 +164,38 @@ class _Model:
             FITTED if first else why or _tail(steady),
         )
 
+    def _bursts(self, mix: str) -> Mix:
+        """Give a mix as it is when questions come back in bursts."""
+        total = closed_seconds(self._first["mixes"][mix])
+        return Mix(pieces_of(mix, self._costs, total))
+
     @property
     def _window(self) -> int:
         return int(self._growth["plan"]["window"])
 
     def _registering(self, step: Json) -> Iterator[Row]:
         """Predict questions beside registrations: both share the core."""
-        measured = step["mixes"].get(mixes.WITH_REGISTRATIONS)
-        per_second = measured and measured.get("registrations_per_second")
-        if not measured or not per_second or mixes.CACHED not in self._fitted:
+        mix = mixes.WITH_REGISTRATIONS
+        measured = step["mixes"].get(mix)
+        if not measured or mixes.CACHED not in self._fitted:
             return
-        each = self._costs.registration
-        left = max(0.0, 1 - per_second * each)
+        cached = closed_seconds(self._first["mixes"][mixes.CACHED])
         kept = "" if measured["offered_qps"] else "no rate kept the limit"
-        yield self._row(
-            step,
-            mixes.WITH_REGISTRATIONS,
-            "closed loop",
-            "/s",
-            measured["closed_loop_qps"],
-            left / self._costs.cached,
-            _why_not(measured),
-        )
-        yield self._row(
-            step,
-            mixes.WITH_REGISTRATIONS,
-            "highest rate",
-            "/s",
-            measured["qps"],
-            left * self._highest[mixes.CACHED],
-            _why_not(measured) or kept,
-        )
+        for quantity, rates, alone, why in (
+            ("closed loop", "closed_loop_", 1 / cached, ""),
+            ("highest rate", "", self._highest[mixes.CACHED], kept),
+        ):
+            registered = measured.get(f"{rates}registrations_per_second", 0.0)
+            left = max(0.0, 1 - registered * self._costs.registration)
+            yield self._row(
+                step,
+                mix,
+                quantity,
+                "/s",
+                measured[f"{rates}qps"],
+                left * alone,
+                _why_not(measured) or why,
+            )
 
     def _natural(self, step: Json) -> Iterator[Row]:
         """Predict an empty cache that fills, from popularity and costs alone."""
@@ -208,7 +212,7 @@ class _Model:
             measured["cache_hit_rate"],
             hits,
         )
-        costs = self._costs
+        costs = self._in_bursts
         miss = costs.asking + costs.hop + costs.answering
         # Each enterprise's prefix is looked up once, and so is its parent's.
         looked_up = (step["enterprises"] + step["secondaries"]) / measured["sent"]

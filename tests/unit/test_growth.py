@@ -14,7 +14,7 @@ from bench.growth.command import main
 from bench.growth.html import page
 from bench.growth.plan import Run, full_plan, in_order, quick_plan, runs, steps_between
 from bench.growth.plots import Line, Plot, decades, draw, nice_ticks, spread_out
-from bench.growth.probing import expected_failures, holds
+from bench.growth.probing import Probe, expected_failures, holds, registered
 from bench.growth.search import RateSearch
 from bench.growth.summary import summarise
 from bench.growth.under_test import Hits
@@ -174,6 +174,13 @@ def test_expected_failures_follow_the_sequence_round_and_round():
     # Items 1 and 2 are numbers 1 and 4: the second prefix.
     count = expected_failures(prepared, corpus, {"88.1.2"}.__contains__, 13)
     assert count == 2 * 3 + 2
+
+
+def test_what_was_registered_during_a_load_is_told_from_the_rest():
+    timeline = [(9.0, 0), (10.1, 500), (10.6, 1000), (11.1, 1500), (12.5, 9000)]
+    probe = Probe(None, outcome(), 0.1, 1.5, Hits(0, 0, 0), 10.0)
+    assert registered(probe, timeline).registered_per_second == pytest.approx(1000)
+    assert registered(probe, timeline[:2]).registered_per_second == 0
 
 
 def test_hits_are_counted_since_a_moment():
