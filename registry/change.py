@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from registry.errors import (
+    AdminError,
     AlreadyExistsError,
     ChallengeNeededError,
     GroupElsewhereError,
@@ -43,7 +44,7 @@ from registry.policy import (
     authorise,
     check_writable,
 )
-from registry.store.interface import Batch, Home, Snapshot, Tally
+from registry.store.interface import Batch, Home, Made, Snapshot, Tally
 
 _LARGEST_INDEX = 0x7FFF_FFFF
 _TYPE_OCTETS = 255
@@ -70,6 +71,9 @@ class Change:
     elsewhere: Mapping[tuple[bytes, int], Value | None] | None = None
     """Administrator groups of other nodes, fetched before by name and index."""
 
+    note: bytes = b""
+    """What a NOTE says."""
+
 
 class Receipt(NamedTuple):
     """What an acknowledged change left on disk."""
@@ -95,6 +99,8 @@ class Evaluation:
         Raises:
             RegistryError: The change breaks a rule and leaves nothing behind.
         """
+        if change.operation is Operation.NOTE:
+            return self._apply_note(change)
         if change.operation >= Operation.HOME:
             return self._apply_home(change)
         if change.operation is not Operation.DELETE:
@@ -125,9 +131,10 @@ class Evaluation:
         # Whatever may fail comes first: a failing change leaves nothing behind.
         serial = self.batch.serial + 1
         record = None if values is None else _recorded(change.name, serial, values)
-        entry = self._entry(change, serial, record)
+        digest = digest_of(record.values_octets if record else None)
+        entry = self._entry(change, serial, digest)
         tally = self._tally(change, current, record)
-        self._commit(serial, entry)
+        self._commit(Made(entry, record), encode_entry(entry))
         self.batch.records[change.name] = record
         if tally is not None:
             self.batch.tallies[prefix_of(change.name)] = tally
@@ -135,22 +142,22 @@ class Evaluation:
             self._rights.clear()  # it may have been a group of administrators
         return Receipt(serial, change.name, record)
 
-    def _commit(self, serial: int, entry: bytes) -> None:
-        self.batch.serial = serial
-        self.batch.journal.append((serial, entry))
+    def _commit(self, made: Made, octets: bytes) -> None:
+        self.batch.serial = made.entry.serial
+        self.batch.journal.append((made.entry.serial, octets))
+        self.batch.made.append(made)
 
-    def _entry(self, change: Change, serial: int, record: Record | None) -> bytes:
+    def _entry(self, change: Change, serial: int, digest: bytes) -> Entry:
         actor = change.actor or Identity(b"", 0)
-        entry = Entry(
+        return Entry(
             serial,
             change.operation,
             int(self._now * 1000),
             change.name,
-            digest_of(record.values_octets if record else None),
+            digest,
             actor.handle,
             actor.index,
         )
-        return encode_entry(entry)
 
     def _tally(
         self, change: Change, current: Record | None, record: Record | None
@@ -172,9 +179,19 @@ class Evaluation:
             message = f"{change.name.decode()} is not homed here"
             raise NotHomedError(message)
         serial = self.batch.serial + 1
-        self._commit(serial, self._entry(change, serial, None))
+        entry = self._entry(change, serial, digest_of(None))
+        self._commit(Made(entry, None), encode_entry(entry))
         self.batch.homes[change.name] = _rehomed(change, current)
         self._rights.clear()
+        return Receipt(serial, change.name, None)
+
+    def _apply_note(self, change: Change) -> Receipt:
+        if not change.trusted:
+            message = "only the node itself takes notes"
+            raise AdminError(message)
+        serial = self.batch.serial + 1
+        entry = self._entry(change, serial, digest_of(change.note))
+        self._commit(Made(entry, None, change.note), encode_entry(entry))
         return Receipt(serial, change.name, None)
 
     def authorise_by_home(self, change: Change, needed: AdminBit) -> None:

@@ -41,6 +41,8 @@ class Operation(enum.IntEnum):
     HOME = 6
     UNHOME = 7
     STOP = 8
+    NOTE = 9
+    """No record changes; something is said that must not be lost."""
 
 
 class Entry(NamedTuple):

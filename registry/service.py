@@ -26,7 +26,7 @@ from registry.errors import (
     StoreError,
 )
 from registry.model.record import Record
-from registry.store.interface import Batch, Store
+from registry.store.interface import Batch, Sealer, Store
 
 MAX_GROUP = 256
 """Changes in one transaction; more would make readers wait for evaluation."""
@@ -52,8 +52,10 @@ class Registry:
         store: Store,
         executor: Executor,
         clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
+        sealer: Sealer | None = None,
     ) -> None:
         self._store = store
+        self._sealer = sealer
         self._executor = executor
         self._clock = clock
         self._pending: deque[_Waiting] = deque()
@@ -164,7 +166,9 @@ class Registry:
     def _write(self, batch: Batch, done: _Evaluated) -> None:
         loop = asyncio.get_running_loop()
         try:
-            written = loop.run_in_executor(self._executor, self._store.write, batch)
+            written = loop.run_in_executor(
+                self._executor, self._store.write, batch, self._sealer
+            )
         except RuntimeError as error:  # it has shut down
             self._refuse(done, error)
             return
@@ -176,14 +180,22 @@ class Registry:
         try:
             task.result()
         except MapFullError:
+            self._revert()
             self._grow(batch, done)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (told to who asked)
+            self._revert()
             self._refuse(done, error)
         else:
             self._acknowledge(batch, done)
 
+    def _revert(self) -> None:
+        if self._sealer is not None:
+            self._sealer.revert()
+
     def _grow(self, batch: Batch, done: _Evaluated) -> None:
         try:
+            if self._sealer is not None:
+                self._sealer.release()
             self._store.grow()
         except Exception as error:  # noqa: BLE001 (told to who asked)
             self._refuse(done, error)
@@ -192,6 +204,8 @@ class Registry:
 
     def _acknowledge(self, batch: Batch, done: _Evaluated) -> None:
         self.groups += 1
+        if self._sealer is not None:
+            self._sealer.publish()
         for follower in self._followers:
             try:
                 follower(batch)

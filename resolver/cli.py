@@ -25,6 +25,7 @@ DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
 _INTERRUPTED = 130
 _MAX_SECONDARIES = 35
 _LARGEST_INDEX = 0x7FFF_FFFF
+_LONGEST_INTERVAL_SECONDS = 86_400
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +87,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_up, _demo, _resolve, _register, _import, _status, _doctor):
+    for add in (
+        _up,
+        _demo,
+        _resolve,
+        _register,
+        _import,
+        _witness,
+        _monitor,
+        _status,
+        _doctor,
+    ):
         add(commands)
     return parser
 
@@ -255,6 +266,91 @@ def _run_import(options: argparse.Namespace) -> int:
     )
 
 
+def _witness(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "witness", help="cosign the checkpoints of logs that only grow, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="its key and memory"
+    )
+    parser.add_argument(
+        "--log",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="verifier key of a log; may be given several times",
+    )
+    parser.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="READY_FILE",
+        help="the logs of all nodes of a running network",
+    )
+    parser.add_argument(
+        "--name", metavar="NAME", help="key name for a new key (default: from the key)"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="default 127.0.0.1"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=0, metavar="N", help="default 0, a free one"
+    )
+    parser.add_argument("--ready-file", type=Path, metavar="F", help="written when up")
+    _add_json(parser)
+    parser.set_defaults(run=_run_witness)
+
+
+def _run_witness(options: argparse.Namespace) -> int:
+    from resolver.commands import witness
+
+    names = witness.WitnessOptions.__dataclass_fields__
+    return witness.run(
+        witness.WitnessOptions(**{name: getattr(options, name) for name in names})
+    )
+
+
+def _monitor(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "monitor", help="follow a log, check all of it, and raise alarms"
+    )
+    parser.add_argument(
+        "log", metavar="URL_OR_NODE", help="URL of a log, or name of a running node"
+    )
+    parser.add_argument(
+        "--key", metavar="VKEY", help="verifier key of the log (default: the node's)"
+    )
+    parser.add_argument(
+        "--state", type=Path, required=True, metavar="FILE", help="what it remembers"
+    )
+    parser.add_argument(
+        "--watch",
+        action="append",
+        default=[],
+        metavar="PREFIX[=ACTOR,ACTOR]",
+        help="alarm on changes under PREFIX that none of these actors made; may be "
+        "given several times",
+    )
+    parser.add_argument("--once", action="store_true", help="look once; 1 on an alarm")
+    parser.add_argument(
+        "--interval",
+        type=_seconds,
+        default=1.0,
+        metavar="S",
+        help="seconds between looks (default 1)",
+    )
+    _add_json(parser)
+    parser.set_defaults(run=_run_monitor)
+
+
+def _run_monitor(options: argparse.Namespace) -> int:
+    from resolver.commands import monitor
+
+    names = monitor.MonitorOptions.__dataclass_fields__
+    return monitor.run(
+        monitor.MonitorOptions(**{name: getattr(options, name) for name in names})
+    )
+
+
 def _status(commands: _Commands) -> None:
     parser = commands.add_parser("status", help="what runs, and what it has done")
     _add_json(parser)
@@ -318,6 +414,14 @@ def _index(text: str) -> int:
         message = f"an index from 1 to {_LARGEST_INDEX}, got {number}"
         raise argparse.ArgumentTypeError(message)
     return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= _LONGEST_INTERVAL_SECONDS:
+        message = f"more than 0 and at most {_LONGEST_INTERVAL_SECONDS} s, got {text}"
+        raise argparse.ArgumentTypeError(message)
+    return seconds
 
 
 def _port(text: str) -> int:

@@ -34,6 +34,7 @@ from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys
 from resolver.node import Node, ServerKey
 from resolver.plan import PlannedNode, plan, with_zones
+from resolver.sealing import log_keys, log_origin
 from resolver.seeding import seed_changes
 from resolver.session.signature import public_key_of, sign_message
 from resolver.tls_files import write_tls_files
@@ -115,7 +116,8 @@ class Network:
         self._plan(directory)
         tls = self._make_certificates(directory, keys)
         for planned in self.planned:
-            node = Node(planned.settings, key)
+            origin = log_origin(planned.settings.name)
+            node = Node(planned.settings, key, log_keys(keys, origin))
             node.bind()
             node.tls = tls
             self.nodes[planned.settings.name] = node

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from chain_anchor.buckets import PlainEngine
+from chain_anchor.log import Log
 from registry.access import Access
 from registry.model.identifier import CaseRule
 from registry.service import Registry
@@ -37,6 +39,7 @@ from resolver.handlers.site import SiteInfo
 from resolver.handlers.writes import Writes
 from resolver.responder import Responder, Signer
 from resolver.roles import enterprise, recursive, secondary, top
+from resolver.sealing import LogKeys, Sealing
 from resolver.settings import NodeSettings
 from resolver.sites import SITE_SERIAL, site_of
 from resolver.statistics import Statistics
@@ -71,15 +74,20 @@ class ServerKey:
 class Node:
     """A node of the tree, from its sockets to its registry."""
 
-    def __init__(self, settings: NodeSettings, key: ServerKey) -> None:
+    def __init__(
+        self, settings: NodeSettings, key: ServerKey, log_keys: LogKeys | None = None
+    ) -> None:
+        """Take settings and keys; without keys for a log, it keeps none."""
         self.settings = settings
         self.key = key
+        self.log_keys = log_keys
         self.telemetry = Telemetry()
         self.handle: Bound | None = None
         self.http: Bound | None = None
         self.https: Bound | None = None
         self.dns: Bound | None = None
         self.registry: Registry | None = None
+        self.sealing: Sealing | None = None
         self.access: Access | None = None
         self.authentication: Authentication | None = None
         self.upstream: Upstream | None = None
@@ -179,7 +187,11 @@ class Node:
     def _open_registry(self, directory: Path, executor: Executor) -> None:
         settings = self.settings
         store = LmdbStore(directory, read_only=not is_writable(directory))
-        self.registry = Registry(store, executor)
+        if self.log_keys is not None:
+            log = Log(self.log_keys.signer, PlainEngine())
+            self.sealing = Sealing(log, store, self.log_keys.blinding)
+            self.sealing.open()
+        self.registry = Registry(store, executor, sealer=self.sealing)
         self.access = Access(
             store, settings.operators, required=settings.authentication
         )
@@ -307,6 +319,8 @@ class Node:
             await self.upstream.close()
         if self.statistics is not None:
             self.statistics.save()
+        if self.sealing is not None:
+            self.sealing.release()
         if self.registry is not None:
             self.registry.store.close()
         self.unbind()

@@ -80,7 +80,7 @@ def _node(network: Network, planned: PlannedNode) -> dict[str, object]:
     assert node.http is not None
     assert node.https is not None
     host = _url_host(settings.hosts[0])
-    return {
+    described: dict[str, object] = {
         "name": settings.name,
         "title": settings.title,
         "role": settings.role,
@@ -90,6 +90,11 @@ def _node(network: Network, planned: PlannedNode) -> dict[str, object]:
         "http": f"http://{host}:{node.http.port}",
         "https": f"https://{host}:{node.https.port}",
     }
+    if node.sealing is not None:
+        url = f"http://{host}:{node.http.port}/log"
+        key = node.sealing.log.signer.key.encode()
+        described["log"] = {"url": url, "key": key}
+    return described
 
 
 def _credentials(

@@ -20,7 +20,8 @@ import zlib
 from typing import NamedTuple
 
 from registry.errors import CorruptError
-from registry.model.value import Value, decode_values, encode_values
+from registry.model.octets import pack_u32
+from registry.model.value import Value, decode_values, encode_values, spans
 
 _HEADER = struct.Struct("!BBIQ")
 _FORMAT = 1
@@ -66,11 +67,37 @@ class Record(NamedTuple):
         """The value with this index, or None."""
         return next((value for value in self.values if value.index == index), None)
 
+    def public_octets(self) -> bytes:
+        """The list of the values that everyone may read; all of them when `public`."""
+        return (
+            self.values_octets if self.public else _list_of(self._parts(_PUBLIC_READ))
+        )
+
+    def restricted_octets(self) -> bytes:
+        """The list of the values that not everyone may read; empty when there is none.
+
+        In wire form like `values_octets`; no octets at all where it would be empty.
+        """
+        parts = [] if self.public else self._parts(0)
+        return _list_of(parts) if parts else b""
+
+    def _parts(self, public_read: int) -> list[bytes]:
+        octets = self.values_octets
+        return [
+            octets[span.start : span.stop]
+            for span in spans(octets)
+            if span.permissions & _PUBLIC_READ == public_read
+        ]
+
 
 def make_record(name: bytes, serial: int, values: tuple[Value, ...]) -> Record:
     """Build a record from decoded values."""
     public = all(value.permissions & _PUBLIC_READ for value in values)
     return Record(name, serial, public, encode_values(values))
+
+
+def _list_of(parts: list[bytes]) -> bytes:
+    return pack_u32(len(parts)) + b"".join(parts)
 
 
 def encode_record(record: Record, *, named: bool) -> bytes:

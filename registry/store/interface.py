@@ -5,10 +5,11 @@ One writer, any number of readers, each reader on a consistent snapshot. A
 has it: that is the whole durability contract.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
+from registry.journal import Entry
 from registry.model.record import Record
 from registry.model.value import Value
 
@@ -34,6 +35,15 @@ class Tally(NamedTuple):
     """Created ever."""
 
 
+class Made(NamedTuple):
+    """One change of a batch, with what it left of its record."""
+
+    entry: Entry
+    record: Record | None
+    note: bytes = b""
+    """What a NOTE says."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Everything one transaction writes; None deletes."""
@@ -46,6 +56,46 @@ class Batch:
     tallies: dict[bytes, Tally] = field(default_factory=dict)
     journal: list[tuple[int, bytes]] = field(default_factory=list)
     """Serial and encoded entry, rising."""
+
+    made: list[Made] = field(default_factory=list)
+    """The changes, in the order of the journal."""
+
+
+LOG_TABLES = ("log_rows", "log_entries", "log_map", "log_meta")
+"""Tables of whoever seals; the registry does not know what is in them."""
+
+Puts = Mapping[str, Sequence[tuple[bytes, bytes | None]]]
+"""By table what is written, each key once; None deletes."""
+
+
+class Tables(Protocol):
+    """The sealer's tables, as one transaction sees them."""
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """Read one entry."""
+
+    def items(self, table: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Walk entries by key, from `start` on."""
+
+
+class Sealer(Protocol):
+    """Adds to each transaction what makes it provable.
+
+    `seal` runs in the writer's thread; whatever follows it, `publish` or `revert`,
+    is called before the next `seal`.
+    """
+
+    def seal(self, batch: Batch, tables: Tables) -> Puts:
+        """Give what else the transaction must write; an error stops it all."""
+
+    def publish(self) -> None:
+        """Take note that the transaction is durable."""
+
+    def revert(self) -> None:
+        """Take note that it was not written."""
+
+    def release(self) -> None:
+        """Let go of every snapshot: the store is about to grow."""
 
 
 class Snapshot(Protocol):
@@ -60,6 +110,10 @@ class Snapshot(Protocol):
     @property
     def serial(self) -> int:
         """Number of the last change."""
+
+    @property
+    def tables(self) -> Tables:
+        """The sealer's tables."""
 
     def get(self, name: bytes) -> Record | None:
         """Read a record by canonical name.
@@ -96,8 +150,8 @@ class Store(Protocol):
     def get(self, name: bytes) -> Record | None:
         """Read one record in a view of its own."""
 
-    def write(self, batch: Batch) -> None:
-        """Write a batch durably.
+    def write(self, batch: Batch, sealer: Sealer | None = None) -> None:
+        """Write a batch, and what the sealer adds to it, durably.
 
         Raises:
             MapFullError: Nothing was written; call `grow` and try again.

@@ -1,6 +1,6 @@
 """The default engine: one LMDB environment per node.
 
-Four tables:
+Four tables of its own, and those of `LOG_TABLES`, which belong to the sealer:
 
     TABLE     KEY                                   VALUE
     records   canonical name, or its head and hash  `registry.model.record`
@@ -41,7 +41,15 @@ from registry.errors import (
 )
 from registry.model.record import Record, decode_record, encode_record
 from registry.model.value import decode_values, encode_values
-from registry.store.interface import Batch, Home, Tally
+from registry.store.interface import (
+    LOG_TABLES,
+    Batch,
+    Home,
+    Puts,
+    Sealer,
+    Tables,
+    Tally,
+)
 
 FORMAT = 1
 _MAX_KEY_OCTETS = 511
@@ -63,6 +71,27 @@ def key_of(name: bytes) -> bytes:
 
 def _name_of(key: bytes) -> bytes | None:
     return key if len(key) <= _HEAD_OCTETS else None
+
+
+class LmdbTables:
+    """The sealer's tables in one transaction."""
+
+    __slots__ = ("_handles", "_transaction")
+
+    def __init__(self, transaction: Any, handles: dict[str, Any]) -> None:
+        self._transaction = transaction
+        self._handles = handles
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """Read one entry."""
+        octets: bytes | None = self._transaction.get(key, db=self._handles[table])
+        return octets
+
+    def items(self, table: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Walk entries by key, from `start` on."""
+        with self._transaction.cursor(db=self._handles[table]) as cursor:
+            if cursor.set_range(start):
+                yield from cursor.iternext()
 
 
 class LmdbSnapshot:
@@ -95,6 +124,11 @@ class LmdbSnapshot:
         """Number of the last change."""
         octets = self._transaction.get(b"serial", db=self._store.meta)
         return int(_U64.unpack(octets)[0]) if octets else 0
+
+    @property
+    def tables(self) -> Tables:
+        """The sealer's tables."""
+        return LmdbTables(self._transaction, self._store.log_tables)
 
     def get(self, name: bytes) -> Record | None:
         """Read a record by canonical name."""
@@ -175,7 +209,7 @@ class LmdbStore:
         return lmdb.Environment(
             str(self.directory),
             map_size=max(_INITIAL_MAP_OCTETS, 2 * size),
-            max_dbs=4,
+            max_dbs=4 + len(LOG_TABLES),
             max_readers=64,
             max_spare_txns=4,
             readonly=self.read_only,
@@ -202,7 +236,7 @@ class LmdbStore:
             with self._environment.begin() as transaction:
                 self._check_format(transaction)
             return
-        # One transaction for all four: each costs a sync, and a network has many.
+        # One transaction for all: each costs a sync, and a network has many.
         with self._environment.begin(write=True) as transaction:
             self._name_tables(create=True, txn=transaction)
             self._check_format(transaction)
@@ -212,6 +246,10 @@ class LmdbStore:
             self._environment.open_db(name, **options)
             for name in (b"records", b"homes", b"journal", b"meta")
         )
+        self.log_tables = {
+            name: self._environment.open_db(name.encode(), **options)
+            for name in LOG_TABLES
+        }
 
     def _check_format(self, transaction: Any) -> None:
         octets = transaction.get(b"format", db=self.meta)
@@ -239,8 +277,8 @@ class LmdbStore:
         with self.snapshot() as snapshot:
             return snapshot.get(name)
 
-    def write(self, batch: Batch) -> None:
-        """Write a batch in one transaction and one durable sync.
+    def write(self, batch: Batch, sealer: Sealer | None = None) -> None:
+        """Write a batch, and what seals it, in one transaction and one durable sync.
 
         Raises:
             MapFullError: Call `grow` and try again.
@@ -253,6 +291,9 @@ class LmdbStore:
             raise ReadOnlyError(message)
         try:
             with self._environment.begin(write=True) as transaction:
+                if sealer is not None:
+                    tables = LmdbTables(transaction, self.log_tables)
+                    self._put_sealed(transaction, sealer.seal(batch, tables))
                 self._put(transaction, batch)
         except lmdb.MapFullError as error:
             raise MapFullError(str(error)) from error
@@ -285,6 +326,15 @@ class LmdbStore:
         meta.append((b"serial", _U64.pack(batch.serial)))
         meta.append((b"format", _U64.pack(FORMAT)))
         self._put_many(transaction, self.meta, meta)
+
+    def _put_sealed(self, transaction: Any, puts: Puts) -> None:
+        for table, items in puts.items():
+            handle = self.log_tables[table]
+            for key in (key for key, octets in items if octets is None):
+                transaction.delete(key, db=handle)
+            self._put_many(
+                transaction, handle, [item for item in items if item[1] is not None]
+            )
 
     def _put_many(
         self, transaction: Any, table: Any, items: list[Any], *, append: bool = False

@@ -27,6 +27,7 @@ from resolver.faces.http_application import Application
 from resolver.faces.http_connection import IDLE_SECONDS, Connection
 from resolver.faces.http_identity import Identification
 from resolver.faces.sockets import BACKLOG
+from resolver.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from resolver.faces.http_application import Asgi
@@ -38,44 +39,23 @@ _SERVER = (b"server", b"idis-emulator")
 _building = threading.Lock()
 
 
-class HttpFace:
-    """The HTTP and HTTPS listeners of one node, which is open already."""
+class Listeners:
+    """Sockets on which an application is served, and their connections."""
 
-    def __init__(
-        self,
-        node: "Node",
-        tls: ssl.SSLContext | None,
-        clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
-    ) -> None:
-        """Take a node, and the context of its HTTPS; without one that stays silent."""
-        assert node.upstream is not None
-        elsewhere = Elsewhere(node.upstream)
-        store = node.registry.store if node.registry else None
-        self.node = node
-        self.identification = Identification(store, node.access, elsewhere)
-        self.api = HandleApi(node, self.identification, elsewhere)
-        self.origin = Origin("http", connected=False)
+    def __init__(self, telemetry: Telemetry, clock: Callable[[], float]) -> None:
+        """Take what counts connections, and the time for responses."""
+        self.telemetry = telemetry
         self.state = ServerState()
         self.clock = clock
         self.closing = False
-        self._tls = tls
         self._second = -1
         self._servers: list[asyncio.Server] = []
         self._empty = asyncio.Event()
 
-    async def start(self) -> None:
-        """Answer from now on; the first face of a process waits for the imports."""
-        config = await preload()
-        assert self.node.http is not None
-        for item in self.node.http.tcp:
-            await self._listen(config, item, None)
-        if self._tls is not None and self.node.https is not None:
-            for item in self.node.https.tcp:
-                await self._listen(config, item, self._tls)
-
-    async def _listen(
-        self, config: Config, item: socket.socket, context: ssl.SSLContext | None
+    async def listen(
+        self, config: Config, item: socket.socket, context: ssl.SSLContext | None = None
     ) -> None:
+        """Serve a bound socket from now on."""
         seconds = HANDSHAKE_SECONDS if context else None
         server = await asyncio.get_running_loop().create_server(
             lambda: Connection(self, config),
@@ -127,6 +107,37 @@ class HttpFace:
                     await self._empty.wait()
 
 
+class HttpFace(Listeners):
+    """The HTTP and HTTPS listeners of one node, which is open already."""
+
+    def __init__(
+        self,
+        node: "Node",
+        tls: ssl.SSLContext | None,
+        clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
+    ) -> None:
+        """Take a node, and the context of its HTTPS; without one that stays silent."""
+        super().__init__(node.telemetry, clock)
+        assert node.upstream is not None
+        elsewhere = Elsewhere(node.upstream)
+        store = node.registry.store if node.registry else None
+        self.node = node
+        self.identification = Identification(store, node.access, elsewhere)
+        self.api = HandleApi(node, self.identification, elsewhere)
+        self.origin = Origin("http", connected=False)
+        self._tls = tls
+
+    async def start(self) -> None:
+        """Answer from now on; the first face of a process waits for the imports."""
+        config = await preload()
+        assert self.node.http is not None
+        for item in self.node.http.tcp:
+            await self.listen(config, item)
+        if self._tls is not None and self.node.https is not None:
+            for item in self.node.https.tcp:
+                await self.listen(config, item, self._tls)
+
+
 async def preload() -> Config:
     """Import and build what all faces share, without holding up the loop."""
     return await asyncio.to_thread(_shared)
@@ -142,8 +153,13 @@ def _build() -> Config:
     # Not above: it is the import of FastAPI that takes so long.
     from resolver.faces.management import make_management
 
+    return configured(Application(cast("Asgi", make_management())))
+
+
+def configured(application: "Asgi") -> Config:
+    """Say how uvicorn's protocol class is to serve an application."""
     config = Config(
-        Application(cast("Asgi", make_management())),
+        application,
         http=Connection,
         ws="none",
         interface="asgi3",

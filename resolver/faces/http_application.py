@@ -61,10 +61,10 @@ class Application:
             _check_site(request)
             response = await _answer_directly(face, request)
         except HttpError as error:
-            await _send(error_response(error), send)
+            await send_response(error_response(error), send)
             return
         if response is not None:
-            await _send(response, send)
+            await send_response(response, send)
             return
         scope["state"]["request"] = request
         await self._management(scope, _replay(request.body, receive), send)
@@ -117,11 +117,17 @@ async def _read_request(scope: Scope, receive: Receive) -> Request:
         scope["client"],
         scope["scheme"] == "https",
         scope["state"]["certificate"],
-        await _read_body(receive) if method in _WITH_BODY else b"",
+        await read_body(receive) if method in _WITH_BODY else b"",
     )
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, most_octets: int = MAX_BODY_OCTETS) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        HttpError: It has more octets than are taken.
+        GoneError: The client left.
+    """
     parts: list[bytes] = []
     size, more = 0, True
     while more:
@@ -131,8 +137,8 @@ async def _read_body(receive: Receive) -> bytes:
         parts.append(event["body"])
         size += len(event["body"])
         more = event["more_body"]
-        if size > MAX_BODY_OCTETS:
-            message = f"body: at most {MAX_BODY_OCTETS} octets taken"
+        if size > most_octets:
+            message = f"body: at most {most_octets} octets taken"
             raise HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
     return b"".join(parts)
 
@@ -147,7 +153,8 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _send(response: Response, send: Send) -> None:
+async def send_response(response: Response, send: Send) -> None:
+    """Send an answer."""
     headers = [
         (b"content-type", response.content_type.encode()),
         (b"content-length", b"%d" % len(response.body)),
@@ -164,4 +171,4 @@ async def refuse_head(scope: Scope, receive: Receive, send: Send) -> None:
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     close = (b"connection", b"close")
     error = HttpError(status, "head: too many octets", headers=(close,))
-    await _send(error_response(error), send)
+    await send_response(error_response(error), send)

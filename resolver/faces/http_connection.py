@@ -24,7 +24,7 @@ from resolver.faces.http_application import refuse_head
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-    from resolver.faces.http import HttpFace
+    from resolver.faces.http import Listeners
 
 MAX_CONNECTIONS = 4096
 """Connections of one node, HTTP and HTTPS together."""
@@ -45,10 +45,10 @@ _logger.setLevel(logging.ERROR)
 class Connection(HttpToolsProtocol):
     """One client's connection to one node."""
 
-    def __init__(self, face: "HttpFace", config: Config) -> None:
+    def __init__(self, face: "Listeners", config: Config) -> None:
         super().__init__(config, face.state, {"face": face, "certificate": None})
         self._face = face
-        self._telemetry = face.node.telemetry
+        self._telemetry = face.telemetry
         self._deadline: asyncio.TimerHandle | None = None
         self._slow: asyncio.TimerHandle | None = None
         self._refused = False

@@ -81,6 +81,22 @@ def test_a_record_is_public_when_all_its_values_are(values):
     assert make_record(NAME, 1, values).public == all(v.public for v in values)
 
 
+@given(VALUE_LISTS)
+def test_a_record_is_cut_into_what_everyone_may_read_and_the_rest(values):
+    record = make_record(NAME, 1, values)
+    restricted = tuple(value for value in values if not value.public)
+    assert record.public_octets() == encode_values(v for v in values if v.public)
+    assert record.restricted_octets() == (
+        encode_values(restricted) if restricted else b""
+    )
+
+
+def test_what_everyone_may_read_of_a_public_record_is_its_own_octets():
+    record = make_record(NAME, 1, (Value(1, "URL", b"x"),))
+    assert record.public_octets() is record.values_octets
+    assert record.restricted_octets() == b""
+
+
 def test_a_value_is_found_by_its_index():
     assert SAMPLE.value(300) == SECRET
     assert SAMPLE.value(2) is None

@@ -22,7 +22,7 @@ from registry.journal import Operation
 from registry.model.value import Value
 from registry.service import MAX_GROUP, Registry
 from registry.store import lmdb as lmdb_engine
-from registry.store.interface import Batch
+from registry.store.interface import Batch, Sealer
 from registry.store.lmdb import LmdbStore
 from tests.registries import NOW, PREFIX, create, home, name, seed, url
 
@@ -54,12 +54,12 @@ class GatedStore:
             raise self.unreadable
         return self._store.snapshot()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch, sealer: Sealer | None = None) -> None:
         self.arrived.set()
         assert self.gate.wait(DEADLINE_SECONDS)
         if self.failures:
             raise self.failures.pop(0)
-        self._store.write(batch)
+        self._store.write(batch, sealer)
         self.batches.append(batch)
 
     @property

@@ -1,0 +1,244 @@
+"""Programs that others wrote accept our logs, and refuse them when they lie.
+
+For checkpoints, cosignatures, tiles and entries: Tessera's fsck, torchwood's client
+(both Go) and tlog-scales (Python). For RFC 6962 proofs: transparency-dev/merkle, Go's
+sumdb/tlog, tlog-scales and tamperlog. For C2SP tlog-proof files: torchwood.
+`programs.py` says where they come from; without network the tests are skipped.
+"""
+
+import base64
+import json
+import shutil
+
+import pytest
+
+from chain_anchor import merkle
+from chain_anchor.checkpoint import Checkpoint
+from chain_anchor.note import Note, Signer
+from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
+from tests.interop import programs, sites
+from tests.interop.proof_cases import (
+    all_proofs,
+    alike,
+    moved_by_one,
+    proofs_of,
+    spoiled,
+)
+from tests.interop.sites import COSIGNED_AT, LOG, ORIGIN, WITNESSES, signed, write_site
+
+pytestmark = pytest.mark.timeout(
+    programs.PIP_SECONDS + programs.BUILD_SECONDS + programs.RUN_SECONDS
+)
+
+GO, PYTHON = "go_program", "python_program"
+READERS = {"tessera": GO, "torchwood": GO, "tlog-scales": PYTHON}
+COSIGNATURE_READERS = {"torchwood": GO, "tlog-scales": PYTHON}
+PROOF_JUDGES = {"merkle": GO, "sumdb": GO, "tlog-scales": PYTHON, "tamperlog": PYTHON}
+
+SMALL = 700
+"""Two full tiles and a partial one, and a partial one above them."""
+
+LARGE = 1000 * 256 + 300
+"""Tile indexes of four digits, and three levels of tiles."""
+
+QUORUM = ["2", *(str(witness.key) for witness in WITNESSES)]
+
+
+def _ready(make):
+    try:
+        return make()
+    except programs.UnavailableError as problem:
+        return pytest.skip(f"no verifier of others to be had: {problem}")
+
+
+@pytest.fixture(scope="module")
+def go_program():
+    return _ready(programs.go_program)
+
+
+@pytest.fixture(scope="module")
+def python_program():
+    return _ready(programs.python_program)
+
+
+def _of(libraries):
+    """Parametrize a fixture over libraries; it gives (program, library)."""
+
+    def fixture(request):
+        return request.getfixturevalue(libraries[request.param]), request.param
+
+    return pytest.fixture(fixture, params=libraries)
+
+
+reader = _of(READERS)
+cosignature_reader = _of(COSIGNATURE_READERS)
+proof_judge = _of(PROOF_JUDGES)
+
+
+def read(reader, log, *keys):
+    """Have a library read a whole log; what it says of it."""
+    program, library = reader
+    return json.loads(program.run("log", library, str(log), *(keys or [str(LOG.key)])))
+
+
+def assert_refused(reader, log, *keys):
+    with pytest.raises(programs.RefusedError):
+        read(reader, log, *keys)
+
+
+def _entries(count):
+    return [b"entry %d" % number * (number % 3) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return write_site(tmp_path_factory.mktemp("log"), _entries(SMALL))
+
+
+@pytest.fixture
+def site(original, tmp_path):
+    """A log of its own for a test that spoils it."""
+    copy = original._replace(path=tmp_path / "log")
+    shutil.copytree(original.path, copy.path)
+    return copy
+
+
+class TestLogs:
+    @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, SMALL, LARGE])
+    def test_a_whole_log_is_accepted(self, reader, tmp_path, size):
+        log = write_site(tmp_path, _entries(size))
+        found = read(reader, log.path)
+        assert (found["origin"], found["size"]) == (ORIGIN, size)
+        assert base64.b64decode(found["root"]) == log.root
+
+    def test_an_entry_of_the_greatest_length_is_accepted(self, reader, tmp_path):
+        log = write_site(tmp_path, [b"", bytes(65535), b"\n"])
+        assert read(reader, log.path)["size"] == 3
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            "tile/entries/001",
+            "tile/entries/002.p/188",
+            "tile/0/000",
+            "tile/0/002.p/188",
+            "tile/1/000.p/2",
+        ],
+    )
+    @pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
+    def test_a_flipped_bit_is_found(self, reader, site, file, where):
+        octets = bytearray((site.path / file).read_bytes())
+        octets[int(where * len(octets))] ^= 1
+        (site.path / file).write_bytes(octets)
+        assert_refused(reader, site.path)
+
+    @pytest.mark.parametrize("file", ["tile/0/001", "tile/1/000.p/2"])
+    def test_a_missing_tile_is_found(self, reader, site, file):
+        (site.path / file).unlink()
+        assert_refused(reader, site.path)
+
+    def test_a_signed_root_of_another_tree_is_found(self, reader, site):
+        other = sites.Tree([*_entries(SMALL - 1), b"another"]).root(SMALL)
+        site.publish(signed(Checkpoint(ORIGIN, SMALL, other)))
+        assert_refused(reader, site.path)
+
+    def test_another_key_of_the_same_name_is_refused(self, reader, site):
+        other = Signer(ORIGIN, sites.private_key(9)).key
+        assert_refused(reader, site.path, str(other))
+
+    def test_the_checkpoint_of_another_log_is_refused(self, reader, site):
+        site.publish(signed(Checkpoint("log.example/88.119", SMALL, site.root)))
+        assert_refused(reader, site.path)
+
+    def test_a_signature_over_another_text_is_refused(self, reader, site):
+        note = Note.parse(site.checkpoint)
+        smaller = Checkpoint(ORIGIN, SMALL - 1, site.tree.root(SMALL - 1))
+        site.publish(Note(smaller.text(), note.signatures).encode())
+        assert_refused(reader, site.path)
+
+
+class TestCosignatures:
+    def test_a_quorum_of_witnesses_is_accepted(self, cosignature_reader, original):
+        found = read(cosignature_reader, original.path, str(LOG.key), *QUORUM)
+        assert {one["name"] for one in found["cosigners"]} == {
+            witness.name for witness in WITNESSES
+        }
+        assert {one["time_seconds"] for one in found["cosigners"]} == {COSIGNED_AT}
+
+    def test_as_many_as_the_quorum_are_enough(self, cosignature_reader, site):
+        checkpoint = Checkpoint(ORIGIN, SMALL, site.root)
+        site.publish(signed(checkpoint, witnesses=WITNESSES[1:]))
+        found = read(cosignature_reader, site.path, str(LOG.key), *QUORUM)
+        assert len(found["cosigners"]) == 2
+
+    def test_too_few_are_refused(self, cosignature_reader, site):
+        checkpoint = Checkpoint(ORIGIN, SMALL, site.root)
+        site.publish(signed(checkpoint, witnesses=WITNESSES[:1]))
+        assert_refused(cosignature_reader, site.path, str(LOG.key), *QUORUM)
+
+    def test_a_cosignature_of_another_time_is_refused(self, cosignature_reader, site):
+        log, one, two, _ = Note.parse(site.checkpoint).signatures
+        later = (COSIGNED_AT + 1).to_bytes(8)
+        moved = two._replace(octets=later + two.octets[8:])
+        text = Checkpoint(ORIGIN, SMALL, site.root).text()
+        site.publish(Note(text, (log, one, moved)).encode())
+        assert_refused(cosignature_reader, site.path, str(LOG.key), *QUORUM)
+
+
+def judge(proof_judge, cases):
+    """Have a library judge proofs; its reasons to refuse each."""
+    program, library = proof_judge
+    asked = json.dumps([case.encode() for case in cases]).encode()
+    reasons = json.loads(program.run("proofs", library, stdin=asked))
+    assert len(reasons) == len(cases)
+    return reasons
+
+
+class TestProofs:
+    def test_every_proof_of_every_small_tree_is_accepted(self, proof_judge):
+        cases = list(all_proofs(66))
+        assert set(judge(proof_judge, cases)) == {""}
+
+    @pytest.mark.parametrize("size", [1_900_000_000, 2**40 - 1, 2**62 - 3])
+    def test_proofs_of_great_trees_are_accepted(self, proof_judge, size):
+        places = [1, 2, 2**20 + 1, size // 3, size - 2, size - 1]
+        cases = list(proofs_of(size, alike, places, places))
+        assert set(judge(proof_judge, cases)) == {""}
+
+    def test_every_spoiled_proof_is_refused(self, proof_judge):
+        cases = [bad for case in all_proofs(20) for bad in spoiled(case, bytes(32))]
+        assert "" not in judge(proof_judge, cases)
+
+    def test_they_judge_as_we_do(self, proof_judge):
+        """Also where index or sizes were changed, which need not spoil a proof."""
+        cases = [moved for case in all_proofs(24) for moved in moved_by_one(case)]
+        ours = [not case.judged_by_us() for case in cases]
+        assert [not reason for reason in judge(proof_judge, cases)] == ours
+        assert {True, False} == set(ours)
+
+
+class TestTlogProofs:
+    """Files that prove an entry, as `torchwood` reads them."""
+
+    @pytest.mark.parametrize("index", [0, 255, 256, SMALL - 1])
+    @pytest.mark.parametrize("extra", [b"", b"anything"])
+    def test_a_proof_in_a_file_is_accepted(self, go_program, original, index, extra):
+        check_tlog_proof(go_program, original, index, index, extra)
+
+    def test_it_proves_no_other_entry(self, go_program, original):
+        with pytest.raises(programs.RefusedError):
+            check_tlog_proof(go_program, original, 5, 6)
+
+    def test_it_needs_the_quorum(self, go_program, site):
+        checkpoint = Checkpoint(ORIGIN, SMALL, site.root)
+        site.publish(signed(checkpoint, witnesses=WITNESSES[:1]))
+        with pytest.raises(programs.RefusedError):
+            check_tlog_proof(go_program, site, 5, 5)
+
+
+def check_tlog_proof(program, site, index, place, extra=b""):
+    """Have torchwood check the proof of the entry at `index` for that at `place`."""
+    path = merkle.inclusion_path(index, site.size, site.tree.read)
+    file = encode_tlog_proof(TlogProof(index, tuple(path), site.checkpoint, extra))
+    leaf = base64.b64encode(site.tree.read(0, place)).decode()
+    program.run("tlog-proof", "torchwood", leaf, str(LOG.key), *QUORUM, stdin=file)
