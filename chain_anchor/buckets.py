@@ -20,12 +20,11 @@ from chain_anchor.errors import AnchorError, CorruptLogError, EntryError
 from chain_anchor.leaves import (
     Digests,
     Leaf,
-    check_root,
     count_leaves,
     middle_of,
     must_split,
     prove_in_bucket,
-    read_leaves,
+    read_bucket,
     write_bucket,
 )
 from chain_anchor.octets import HASH_OCTETS, MAX_COUNT
@@ -247,7 +246,12 @@ class _Group:
         place, node = upper.find(self._top, key)
         leaves = self._leaves.get(place)
         if leaves is None:
-            leaves = self._leaves[place] = self._read(place, node)
+            leaves = dict(
+                read_bucket(
+                    place, node and node.hash, self._buckets.get(place), self._digests
+                )
+            )
+            self._leaves[place] = leaves
         before = leaves.get(key)
         version, index, digest = 0, 0, NO_HASH
         if before is not None:
@@ -280,18 +284,6 @@ class _Group:
         """Give the buckets that the group changes, as they were."""
         buckets = self._buckets
         return tuple((p, buckets[p]) for p in self._leaves if p in buckets)
-
-    def _read(self, place: bytes, node: Node | None) -> dict[bytes, bytes]:
-        value = self._buckets.get(place)
-        if node is None and value is None:
-            return {}
-        if node is None or value is None:
-            raise CorruptLogError(
-                TABLE, place, f"{'missing' if node else 'there'}, the trie disagrees"
-            )
-        leaves = read_leaves(place, value)
-        check_root(place, node.hash, value, self._digests.root(leaves))
-        return dict(leaves)
 
     def _lay(
         self,

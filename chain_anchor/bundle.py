@@ -206,7 +206,7 @@ def _decode(octets: bytes, depth: int) -> Bundle:
     bundle = Bundle(
         checkpoint=found["checkpoint"],
         header=found["header"],
-        header_path=_hashes(found["header path"], "header path"),
+        header_path=_hashes(found["header path"]),
         kind=_decode_kind(found["kind"]),
         name=found["name"],
         map_path=_decode_map_path(found["map path"]),
@@ -249,9 +249,7 @@ def _decode_kind(octets: bytes) -> int:
 
 
 def _decode_map_path(octets: bytes) -> tuple[tuple[int, bytes], ...]:
-    return tuple(
-        (step[0], step[1:]) for step in _pieces(octets, _STEP_OCTETS, "map path")
-    )
+    return tuple((step[0], step[1:]) for step in _pieces(octets, _STEP_OCTETS))
 
 
 def _decode_state(octets: bytes | None) -> State | None:
@@ -290,7 +288,7 @@ def _decode_parents(octets: bytes | None, depth: int) -> Parents | None:
         raise BundleError(f"bundle: more than {MAX_PARENTS} parents in one another")
     reader = Reader(octets, "parents", BundleError)
     count = reader.u8("count of hashes")
-    path = _hashes(reader.take(count * HASH_OCTETS, "consistency path"), "parents")
+    path = _hashes(reader.take(count * HASH_OCTETS, "consistency path"))
     logged = reader.short("logged checkpoint")
     return Parents(path, logged, _decode(reader.take(reader.left, "bundle"), depth + 1))
 
@@ -317,16 +315,13 @@ def _read_length(reader: Reader, what: str) -> int:
     raise reader.fail(f"length of {what} has more than {_MAX_LENGTH_OCTETS} octets")
 
 
-def _pieces(octets: bytes, size: int, what: str) -> list[bytes]:
-    if len(octets) % size:
-        raise BundleError(
-            f"bundle: {what} has {len(octets)} octets, expected a multiple of {size}"
-        )
+def _pieces(octets: bytes, size: int) -> list[bytes]:
+    """Cut into pieces; that the last one is whole is checked with all the others."""
     return [octets[start : start + size] for start in range(0, len(octets), size)]
 
 
-def _hashes(octets: bytes, what: str) -> tuple[bytes, ...]:
-    return tuple(_pieces(octets, HASH_OCTETS, what))
+def _hashes(octets: bytes) -> tuple[bytes, ...]:
+    return tuple(_pieces(octets, HASH_OCTETS))
 
 
 def _joined(hashes: Iterable[bytes]) -> bytes:

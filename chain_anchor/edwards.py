@@ -42,16 +42,18 @@ def check_public_key(octets: bytes) -> None:
 
 
 def _decode(octets: bytes) -> tuple[int, int]:
-    """Coordinates of a point, by the steps of RFC 8032 §5.1.3."""
-    number = int.from_bytes(octets, "little")
-    negative, y = bool(number & _SIGN_BIT), number & (_SIGN_BIT - 1)
+    """Coordinates of a point up to the sign of x (RFC 8032 §5.1.3).
+
+    The sign does not matter here: a point and its mirror have the same order.
+    Where x is zero and no sign may be set, the point is of low order anyway.
+    """
+    y = int.from_bytes(octets, "little") & (_SIGN_BIT - 1)
     if y >= _PRIME:
         raise NoteError(
             "Ed25519 public key: a coordinate below 2**255 - 19 expected, "
             f"got {octets.hex()}"
         )
-    u, v = (y * y - 1) % _PRIME, (_CURVE_D * y * y + 1) % _PRIME
-    square = u * pow(v, -1, _PRIME) % _PRIME
+    square = (y * y - 1) * pow(_CURVE_D * y * y + 1, -1, _PRIME) % _PRIME
     x = pow(square, (_PRIME + 3) // 8, _PRIME)
     if x * x % _PRIME != square:
         x = x * _ROOT_OF_MINUS_ONE % _PRIME
@@ -59,11 +61,7 @@ def _decode(octets: bytes) -> tuple[int, int]:
         raise NoteError(
             f"Ed25519 public key: a point on the curve expected, got {octets.hex()}"
         )
-    if x == 0 and negative:
-        raise NoteError(
-            f"Ed25519 public key: no sign where x is zero expected, got {octets.hex()}"
-        )
-    return (_PRIME - x if (x & 1) != negative else x), y
+    return x, y
 
 
 def _double(x: int, y: int) -> tuple[int, int]:

@@ -127,6 +127,29 @@ def read_leaves(place: bytes, value: bytes) -> list[Leaf]:
     return leaves
 
 
+def read_bucket(
+    place: bytes, known: bytes | None, value: bytes | None, digests: Digests
+) -> list[Leaf]:
+    """Take a bucket apart that is the one that was written.
+
+    Args:
+        place: where it lies.
+        known: its root, as the trie has it; None if the trie has none there.
+        value: its octets; None if the table has none there.
+
+    Raises:
+        CorruptLogError: It is not.
+    """
+    if known is None and value is None:
+        return []
+    if known is None or value is None:
+        problem = "there, the trie has none" if known is None else "missing"
+        raise CorruptLogError(TABLE, place, problem)
+    leaves = read_leaves(place, value)
+    check_root(place, known, value, digests.root(leaves))
+    return leaves
+
+
 def check_root(place: bytes, known: bytes, value: bytes, given: bytes) -> None:
     """Check that a bucket is the one that was written.
 

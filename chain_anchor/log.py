@@ -36,7 +36,7 @@ from chain_anchor.entries import (
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.frontier import EMPTY, Frontier, frontier_of
 from chain_anchor.merkle import EMPTY_ROOT, HASH_OCTETS, leaf_hash, root_of
-from chain_anchor.note import Signer, VerifierKey
+from chain_anchor.note import Note, Signature, Signer, VerifierKey
 from chain_anchor.rows import Rows, checked, protected
 from chain_anchor.statemap import EMPTY_ROOT as EMPTY_MAP, MapProof, State
 from chain_anchor.upper import TABLE as MAP_TABLE
@@ -119,7 +119,9 @@ class Log:
     """One log; `seal` and what follows it belong to one writer at a time."""
 
     def __init__(self, signer: Signer, engine: Engine) -> None:
-        self.signer = signer
+        self.signers: tuple[Signer, ...] = (signer,)
+        """Who signs the next checkpoint; the last one is the log's from there on."""
+
         self.head = _empty_head(signer.key.name)
         """What is published; of size 0 before the first group."""
 
@@ -132,14 +134,24 @@ class Log:
         """The log's name, on every checkpoint."""
         return self.signer.key.name
 
-    def open(self, tables: Tables, keys: Sequence[VerifierKey] = ()) -> None:
-        """Go on from what the tables hold; `keys` may have signed it, too.
+    @property
+    def signer(self) -> Signer:
+        """Who signs for the log."""
+        return self.signers[-1]
+
+    @property
+    def sealed(self) -> Head | None:
+        """What is neither published nor reverted."""
+        return self._sealed
+
+    def open(self, tables: Tables) -> None:
+        """Go on from what the tables hold.
 
         Raises:
             CorruptLogError: Hashes, map or checkpoint contradict each other.
-            SignatureError: None of the keys signed the checkpoint.
+            SignatureError: The log's key did not sign the checkpoint.
         """
-        head = read_head(tables, self.origin, (self.signer.key, *keys))
+        head = read_head(tables, self.origin, (self.signer.key,))
         self._engine.load(tables.items(MAP_TABLE))
         _check_map(self._engine, head.header)
         self.head = head
@@ -190,7 +202,7 @@ class Log:
             self.origin, grown.size, grown.root(hashes + header_hash)
         )
         frontier = grown.rechecked(checkpoint.root)
-        note = sign_checkpoint(checkpoint, (self.signer,))
+        note = sign_checkpoint(checkpoint, self.signers)
         self._sealed = Head(checkpoint, note, header, header_hash, frontier)
         return {
             **grown.puts(),
@@ -203,6 +215,15 @@ class Log:
         assert self._sealed is not None
         self._engine.publish()
         self.head, self._sealed = self._sealed, None
+
+    def cosigned(self, size: int, signatures: Sequence[Signature]) -> None:
+        """Put cosignatures on the published checkpoint, if it is still that one."""
+        if signatures and self.head.size == size:
+            note = Note.parse(self.head.note)
+            known = {signature[:2]: signature for signature in note.signatures}
+            known.update({signature[:2]: signature for signature in signatures})
+            note = note._replace(signatures=tuple(known.values()))
+            self.head = self.head._replace(note=note.encode())
 
     def revert(self) -> None:
         """Forget what was sealed: it was not written."""

@@ -206,6 +206,10 @@ class Signer:
         key = self.key
         return Signature(key.name, key.key_id, self._private.sign(text.encode()))
 
+    def sign_octets(self, message: bytes) -> bytes:
+        """Sign something that is no note; its first octets must say what it is."""
+        return self._private.sign(message)
+
 
 def open_note(octets: bytes, keys: Sequence[VerifierKey]) -> Note:
     """Read a note and verify it: the text may be believed.

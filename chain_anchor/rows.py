@@ -60,9 +60,7 @@ def fold(hashes: bytes) -> bytes:
     """Hash a power of two of joined hashes to their root."""
     level = [hashes[at : at + HASH_OCTETS] for at in range(0, len(hashes), HASH_OCTETS)]
     while len(level) > 1:
-        level = [
-            node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)
-        ]
+        level = [node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
     return level[0]
 
 

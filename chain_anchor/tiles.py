@@ -213,9 +213,9 @@ def decode_entry_bundle(octets: bytes, width: int) -> list[bytes]:
     while start < len(octets) and len(entries) < width:
         body = start + _LENGTH_OCTETS
         end = body + int.from_bytes(octets[start:body], "big")
-        if body > len(octets) or end > len(octets):
+        if end > len(octets):
             raise TileError(
-                f"bundle: entry {len(entries)} ends at octet {max(body, end)}, "
+                f"bundle: entry {len(entries)} ends at octet {end}, "
                 f"the bundle at {len(octets)}"
             )
         entries.append(octets[body:end])

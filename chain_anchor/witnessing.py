@@ -15,7 +15,7 @@ Both ends share the errors: what a witness raises with a status, its client rais
 again. `chain_anchor.witness` decides, `resolver.witnesses` asks over the network.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -24,9 +24,7 @@ from chain_anchor.checkpoint import Checkpoint, open_checkpoint
 from chain_anchor.cosignature import Cosignature, verify_cosignature
 from chain_anchor.errors import (
     AnchorError,
-    ForkError,
     FormatError,
-    RollbackError,
     SignatureError,
     WitnessError,
 )
@@ -230,33 +228,6 @@ def read_witnessed(
     return Witnessed(key, checkpoint, body, cosignature.time_seconds)
 
 
-def check_against(
-    witnessed: Checkpoint, size: int, root_at: Callable[[int], bytes]
-) -> None:
-    """Check that a log has everything that was witnessed of it.
-
-    Args:
-        witnessed: the last checkpoint that a witness cosigned.
-        size: entries that the log has.
-        root_at: gives the root that the log had at a size up to its own.
-
-    Raises:
-        RollbackError: the log is shorter: an old copy of it, most likely.
-        ForkError: it is another log under the same name.
-    """
-    if witnessed.size > size:
-        raise RollbackError(
-            f"{witnessed.origin}: {witnessed.size} entries were witnessed, "
-            f"the log has {size}"
-        )
-    root = root_at(witnessed.size)
-    if root != witnessed.root:
-        raise ForkError(
-            f"{witnessed.origin}: root {witnessed.root.hex()} was witnessed at size "
-            f"{witnessed.size}, the log has {root.hex()} there"
-        )
-
-
 def _cosignature_of(note: Note, key: VerifierKey) -> Cosignature:
     for known, signature in known_signatures(note.signatures, (key,)):
         time_seconds = verify_cosignature(note.text, signature, known)
@@ -272,7 +243,8 @@ def _check_time(time_seconds: int, key: VerifierKey) -> int:
 
 
 def _refusal(status: int, content_type: str, body: bytes) -> WitnessError:
-    if status == HTTPStatus.CONFLICT and content_type == SIZE_TYPE:
+    kind = content_type.partition(";")[0].strip().lower()
+    if status == HTTPStatus.CONFLICT and kind == SIZE_TYPE:
         try:
             text = body.decode("ascii")
             size = decode_decimal(text.removesuffix("\n"), FormatError, "size")

@@ -19,6 +19,7 @@ RegistryError                    2
 ├── GroupError                 406    an administrator group cannot be read
 │   └── GroupElsewhereError    406    it lives at another node: fetch it, try again
 ├── SerialError                101    compare-and-swap met another serial
+├── UnconfirmedError             2    written, but who must confirm it did not
 ├── CorruptError                 2    stored octets fail their checksum
 └── StoreError                   2    the disk or the engine failed
     ├── DiskFullError            2    nothing was written; it may work again later
@@ -145,6 +146,10 @@ class SerialError(RegistryError):
     """The record changed since it was read."""
 
     code = 101
+
+
+class UnconfirmedError(RegistryError):
+    """The change is written, but not confirmed as it must be: look before you retry."""
 
 
 class CorruptError(RegistryError):

@@ -13,7 +13,7 @@ on. All methods belong to the event loop's thread.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 
 from registry.change import Change, Evaluation, Receipt
@@ -24,6 +24,7 @@ from registry.errors import (
     ReadOnlyError,
     RegistryError,
     StoreError,
+    UnconfirmedError,
 )
 from registry.model.record import Record
 from registry.store.interface import Batch, Sealer, Store
@@ -61,6 +62,9 @@ class Registry:
         self._pending: deque[_Waiting] = deque()
         self._writing: asyncio.Future[None] | None = None
         self._followers: list[Follower] = []
+        self.confirm: Callable[[], Awaitable[None]] | None = None
+        """What a durable group waits for before it is acknowledged, if anything."""
+
         self.stopped: StoreError | None = None
         """Why nothing is written any more, once that is so."""
 
@@ -204,16 +208,41 @@ class Registry:
 
     def _acknowledge(self, batch: Batch, done: _Evaluated) -> None:
         self.groups += 1
-        if self._sealer is not None:
-            self._sealer.publish()
+        self._publish()
         for follower in self._followers:
             try:
                 follower(batch)
             except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
                 # The group is durable whatever a follower makes of it.
                 _report(follower, error)
+        if self.confirm is not None:
+            confirming = asyncio.ensure_future(self.confirm())
+            confirming.add_done_callback(lambda task: self._confirmed(task, done))
+            return
         for receipt, asker in done:
             _tell(asker, receipt, None)
+        self._next()
+
+    def _publish(self) -> None:
+        if self._sealer is None:
+            return
+        try:
+            self._sealer.publish()
+        except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
+            # The group is durable and acknowledged, but nothing can follow it.
+            self.stopped = StoreError(f"the sealed group cannot be served: {error!r}")
+            _report(self._sealer, error)
+
+    def _confirmed(self, task: "asyncio.Future[None]", done: _Evaluated) -> None:
+        try:
+            task.result()
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (told to who asked)
+            # The group stands; whoever asked must not take it for confirmed.
+            refusal = UnconfirmedError(f"written, but not confirmed: {error}")
+            _fail_all(done, refusal)
+        else:
+            for receipt, asker in done:
+                _tell(asker, receipt, None)
         self._next()
 
     def _refuse(self, done: _Evaluated, error: BaseException) -> None:

@@ -139,6 +139,31 @@ def _up(commands: _Commands) -> None:
         help="compiled kernels in front of the portable path (default auto: on Linux)",
     )
     parser.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY@URL",
+        help="have every log cosigned by this witness; may be given several times",
+    )
+    parser.add_argument(
+        "--witness-quorum",
+        type=int,
+        default=0,
+        metavar="K",
+        help="acknowledge only what K witnesses have cosigned (default 0: ask them "
+        "every second, and wait for none)",
+    )
+    parser.add_argument(
+        "--rotate-log-keys",
+        action="store_true",
+        help="let the next key sign each log from now on, and log that it does",
+    )
+    parser.add_argument(
+        "--accept-rollback",
+        action="store_true",
+        help="go on from an older copy of the data directory; its logs will say so",
+    )
+    parser.add_argument(
         "--dns-zone",
         action="append",
         default=[],

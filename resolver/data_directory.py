@@ -1,6 +1,6 @@
 """Where a network keeps everything: one directory, used by one process at a time.
 
-network.json     format and seed, so that it is not opened as something else
+network.json     format, seed and a number of its own, so that it is not taken for another
 lock             held while a network runs
 nodes/NAME/      a registry and its counters, for each node that has one
 keys/            private keys of the seeded identities, PEM, for their owner only
@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ class DataDirectory:
     """Removed when the network stops."""
 
     read_only: bool
+    instance: str = ""
+    """Random, made with the directory: a copy has that of its original."""
+
     _lock: int | None = field(default=None, repr=False)
 
     @classmethod
@@ -114,12 +118,12 @@ class DataDirectory:
     def _check(self, seed: int) -> None:
         file = self.path / _DESCRIPTION
         if not file.exists():
-            text = json.dumps({"format": FORMAT, "seed": seed}) + "\n"
-            write_atomically(file, text)
+            self._describe(seed)
             return
         try:
             found = json.loads(file.read_text())
             form, made_with = int(found["format"]), int(found["seed"])
+            self.instance = str(found.get("instance", ""))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             message = f"{file} is not the description of a network"
             raise SetupError(message, "choose another --data") from None
@@ -132,6 +136,13 @@ class DataDirectory:
         if made_with != seed:
             message = f"data directory {self.path} was made with --seed {made_with}"
             raise SetupError(message, f"use --seed {made_with}, or another --data")
+        if not self.instance and not self.read_only:
+            self._describe(seed)  # an older version made it
+
+    def _describe(self, seed: int) -> None:
+        self.instance = secrets.token_hex(16)
+        described = {"format": FORMAT, "seed": seed, "instance": self.instance}
+        write_atomically(self.path / _DESCRIPTION, json.dumps(described) + "\n")
 
 
 def is_writable(directory: Path) -> bool:

@@ -32,13 +32,16 @@ from resolver.faces.tls import server_context
 from resolver.fastpath import compiling
 from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys
+from resolver.last_seen import LastSeen
+from resolver.log_keys import LogKeys, log_origin
 from resolver.node import Node, ServerKey
+from resolver.oversight import Overseen, Oversight
 from resolver.plan import PlannedNode, plan, with_zones
-from resolver.sealing import log_keys, log_origin
 from resolver.seeding import seed_changes
 from resolver.session.signature import public_key_of, sign_message
 from resolver.tls_files import write_tls_files
 from resolver.topology import Topology
+from resolver.witnesses import WitnessAddress
 
 if TYPE_CHECKING:
     from resolver.certificates import Authority
@@ -70,6 +73,24 @@ class NetworkSettings:
     fast_path: bool = False
     """Whether compiled kernels answer what they can, once `start_fast_path` has begun."""
 
+    memory: Path | None = None
+    """Directory that remembers, outside of the data, how far the logs were."""
+
+    witnesses: tuple[str, ...] = ()
+    """`VKEY@URL` of each witness that cosigns the logs."""
+
+    witness_quorum: int = 0
+    """How many of them must have cosigned before anything is acknowledged."""
+
+    accept_rollback: bool = False
+    """Go on from an older copy of the data; the logs say so."""
+
+    rotate_log_keys: bool = False
+    """Let another key sign each log from now on."""
+
+    say: Callable[[str], None] = lambda _: None
+    """Told what people should know."""
+
     key_cache: Path | None = None
     today: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)  # noqa: TID251
     """The time from which certificates are good."""
@@ -89,6 +110,7 @@ class Network:
         """Certificate of the authority that signed the HTTPS certificates."""
 
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
+        self.oversight: Oversight | None = None
         self._saving: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
         self._quickening: asyncio.Task[None] | None = None
@@ -117,16 +139,38 @@ class Network:
         tls = self._make_certificates(directory, keys)
         for planned in self.planned:
             origin = log_origin(planned.settings.name)
-            node = Node(planned.settings, key, log_keys(keys, origin))
+            node = Node(planned.settings, key, LogKeys(origin, keys))
             node.bind()
             node.tls = tls
             self.nodes[planned.settings.name] = node
         for node in (self.recursive, self.top):
             node.network_readiness = self.not_ready
         await self._open()
+        self.oversight = await self._oversee(directory)
         await asyncio.gather(*(self._seed(item) for item in self.planned))
         await loading
         await asyncio.gather(*(node.serve() for node in self.nodes.values()))
+        self.oversight.start()
+
+    async def _oversee(self, directory: DataDirectory) -> Oversight:
+        settings = self.settings
+        logs = {
+            name: Overseen(name, node.sealing, node.registry)
+            for name, node in self.nodes.items()
+            if node.sealing is not None and node.registry is not None
+        }
+        parents = {item.settings.name: item.parent for item in self.planned}
+        memory = None
+        if settings.memory is not None and not directory.temporary:
+            memory = LastSeen.of(settings.memory, directory.instance, directory.path)
+        oversight = Oversight(logs, parents, memory, settings.say)
+        addresses = [WitnessAddress.parse(text) for text in settings.witnesses]
+        oversight.ask_witnesses(addresses, settings.witness_quorum)
+        await oversight.check(settings.today(), accept=settings.accept_rollback)
+        if settings.rotate_log_keys:
+            for overseen in logs.values():
+                overseen.sealing.rotate()
+        return oversight
 
     def start_fast_path(
         self, say: Callable[[str], None], serving: Callable[[], None] = lambda: None
@@ -174,6 +218,8 @@ class Network:
             await asyncio.gather(self._quickening, return_exceptions=True)
         if self._engine is not None:
             await self._engine.stop()
+        if self.oversight is not None:
+            await self.oversight.close()
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
         self._executor.shutdown()
         if self.directory is not None:

@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from chain_anchor.buckets import PlainEngine
-from chain_anchor.log import Log
 from registry.access import Access
 from registry.model.identifier import CaseRule
 from registry.service import Registry
@@ -37,9 +36,10 @@ from resolver.handlers.local import Local
 from resolver.handlers.referral import Referral
 from resolver.handlers.site import SiteInfo
 from resolver.handlers.writes import Writes
+from resolver.log_keys import LogKeys
 from resolver.responder import Responder, Signer
 from resolver.roles import enterprise, recursive, secondary, top
-from resolver.sealing import LogKeys, Sealing
+from resolver.sealing import Sealing
 from resolver.settings import NodeSettings
 from resolver.sites import SITE_SERIAL, site_of
 from resolver.statistics import Statistics
@@ -188,8 +188,7 @@ class Node:
         settings = self.settings
         store = LmdbStore(directory, read_only=not is_writable(directory))
         if self.log_keys is not None:
-            log = Log(self.log_keys.signer, PlainEngine())
-            self.sealing = Sealing(log, store, self.log_keys.blinding)
+            self.sealing = Sealing(self.log_keys, PlainEngine(), store)
             self.sealing.open()
         self.registry = Registry(store, executor, sealer=self.sealing)
         self.access = Access(

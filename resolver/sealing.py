@@ -1,96 +1,102 @@
-"""Seals what a registry writes: registrations become entries of the node's log.
+"""Seals what a registry writes: each group becomes part of the node's log.
 
-The registry knows identifiers, the log knows octets; here one is made of the other:
+The registry's `Sealer`. It joins three that do not know each other: the registry, whose
+transaction it is; the log (`chain_anchor.log`); and the drafts that make entries of
+changes (`resolver.log_drafts`). Beside the log's own, `log_meta` has these entries:
 
-    a record              map kind 1, key from its canonical name; the digest covers its
-                          publicly readable values, and a commitment to the others
-    a prefix served here  map kind 2, key from the prefix
-    a child's checkpoint  map kind 3, key from the child's origin; a NOTE of the journal
-
-Restricted values stay out of the log: their commitment is an HMAC under a key of the
-node, so that whoever guesses a value cannot test the guess (emulator convention).
+    serial          last serial of the journal that is in the log, 8 octets
+    generation      rotations of the log's key, 8 octets
+    rotation N      index of the N-th rotation, 8 octets; checkpoint that both keys signed
 """
 
-import hmac
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from chain_anchor.buckets import Draft
-from chain_anchor.entries import NO_HASH, encode_body, record_digest
 from chain_anchor.errors import AnchorError
-from chain_anchor.log import Head, Log
-from chain_anchor.note import Signer
-from chain_anchor.statemap import (
-    ACTIVE,
-    DELETED,
-    KIND_CHILD,
-    KIND_HOME,
-    KIND_RECORD,
-    map_key,
-)
-from registry.errors import StoreError
-from registry.journal import Operation
-from registry.model.identifier import is_prefix_handle, prefix_of, suffix_of
-from registry.model.record import Record
-from registry.model.value import encode_values
-from registry.store.interface import Batch, Home, Made, Puts, Snapshot, Store, Tables
-from resolver.keys import SeededKeys
+from chain_anchor.log import META_TABLE, Engine, Head, Log
+from chain_anchor.note import Signer, VerifierKey
+from chain_anchor.rotation import RotationProof, rotation_entry
+from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
+from chain_anchor.view import LogView
+from registry.errors import MapFullError, StoreError
+from registry.journal import decode_entry
+from registry.store.interface import Batch, Made, Puts, Snapshot, Store, Tables
+from resolver.log_drafts import Drafter
+from resolver.log_keys import LogKeys
 
-_KEY_KIND = "ed25519 log"
-_BLINDING_KIND = "log blinding"
-_SECRET_OCTETS = 32
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SERIAL = b"serial"
+_GENERATION = b"generation"
+_AT_ONCE = 2048
+"""Changes of the journal that are logged late in one transaction."""
 
 
-class LogKeys(NamedTuple):
-    """What a log signs and blinds with."""
+@dataclass(slots=True)
+class _Notice:
+    """What a group says beside its changes."""
 
-    signer: Signer
-    blinding: bytes
-
-
-def log_origin(node_name: str) -> str:
-    """Name the log of a node: a schema-less URL (C2SP tlog-checkpoint)."""
-    return f"{node_name}.idis.test/log"
-
-
-def log_keys(keys: SeededKeys, origin: str) -> LogKeys:
-    """Derive the keys of a log from the network's seed."""
-    secret = keys.octets(_KEY_KIND, origin, _SECRET_OCTETS)
-    signer = Signer(origin, Ed25519PrivateKey.from_private_bytes(secret))
-    return LogKeys(signer, keys.octets(_BLINDING_KIND, origin, _SECRET_OCTETS))
+    entries: tuple[bytes, ...] = ()
+    puts: list[tuple[bytes, bytes]] = field(default_factory=list)
+    rotation: int = 0
 
 
 class Sealing:
-    """The registry's `Sealer`: makes each group provable in its own transaction."""
+    """Makes each group provable in its own transaction."""
 
-    def __init__(self, log: Log, store: Store, blinding: bytes) -> None:
-        self.log = log
-        self._store = store
-        self._blinding = blinding
-        self._view: Snapshot | None = None
+    def __init__(self, keys: LogKeys, engine: Engine, store: Store) -> None:
+        self.log = Log(keys.signer(), engine)
+        self.drafter = Drafter(keys.blinding)
         self.followers: list[Callable[[Head], None]] = []
         """Told each head that is published, on the loop's thread."""
+
+        self._keys = keys
+        self._store = store
+        self._view: Snapshot | None = None
+        self._notice = _Notice()
+        self._generation = 0
 
     def open(self) -> None:
         """Go on from what the store holds.
 
+        Changes in the journal that no log has, from before there was one, are logged
+        now, as far as the journal tells them.
+
         Raises:
-            StoreError: Its log is damaged.
+            StoreError: The log is damaged, or the store cannot be read or written.
         """
         try:
             with self._store.snapshot() as snapshot:
-                self.log.open(snapshot.tables)
+                sealed = self._open(snapshot.tables)
+                serial = snapshot.serial
         except AnchorError as error:
-            raise StoreError(f"the log cannot go on: {error}") from error
+            raise StoreError(f"{self.log.origin} cannot go on: {error}") from error
+        if sealed > serial:
+            message = f"it has serial {sealed}, the journal ends at {serial}"
+            raise StoreError(f"{self.log.origin} cannot go on: {message}")
+        if not self._store.read_only:
+            self._catch_up(sealed, serial)
         self._renew()
 
     def seal(self, batch: Batch, tables: Tables) -> Puts:
         """Give what makes a batch provable."""
-        drafts = [self._draft(made, batch.homes) for made in batch.made]
-        time_ms = batch.made[-1].entry.time_ms
-        return self.log.seal(tables, drafts, time_ms)
+        drafts = [self.drafter.draft(made, batch.homes) for made in batch.made]
+        time_ms, serial = 0, batch.serial
+        if batch.made:
+            time_ms, serial = batch.made[-1].entry.time_ms, batch.made[-1].entry.serial
+        notice = self._notice
+        try:
+            puts = self.log.seal(tables, drafts, time_ms, notice.entries)
+        except AnchorError as error:
+            raise StoreError(f"{self.log.origin}: {error}") from error
+        meta = [*puts[META_TABLE], (_SERIAL, serial.to_bytes(8)), *notice.puts]
+        if notice.rotation:
+            assert self.log.sealed is not None
+            stored = self.log.head.size.to_bytes(8) + self.log.sealed.note
+            meta.append((_rotation_key(notice.rotation), stored))
+        return {**puts, META_TABLE: meta}
 
     def publish(self) -> None:
         """Serve the group that is durable now."""
@@ -121,52 +127,124 @@ class Sealing:
             raise StoreError(message)
         return self._view
 
-    def commitment(self, record: Record) -> bytes:
-        """Give what stands for a record's restricted values; zeros without any."""
-        restricted = record.restricted_octets()
-        if not restricted:
-            return NO_HASH
-        message = record.serial.to_bytes(8) + restricted
-        return hmac.digest(self._blinding, message, "sha256")
+    @property
+    def log_view(self) -> LogView:
+        """The log as published; for the loop's thread.
+
+        Raises:
+            StoreError: The store is growing.
+        """
+        return LogView(self.view.tables, self.log.head)
+
+    @property
+    def last_keys(self) -> tuple[VerifierKey, ...]:
+        """The key that signs now, and the one before it."""
+        before = max(0, self._generation - 1)
+        generations = {self._generation, before}
+        return tuple(self._keys.signer(number).key for number in generations)
+
+    def write_notice(self, entry: bytes) -> None:
+        """Log an entry that changes no key, before the registry begins to write.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        self._write_with(_Notice((entry,)))
+
+    def rotate(self) -> None:
+        """Let the next generation of the key sign, before the registry begins to write.
+
+        Raises:
+            StoreError: The log cannot be written.
+        """
+        old, generation = self.log.signer, self._generation + 1
+        new = self._keys.signer(generation)
+        entry = rotation_entry(old, new, self.log.head.size)
+        puts = [(_GENERATION, generation.to_bytes(8))]
+        self.log.signers = (old, new)
+        try:
+            self._write_with(_Notice((entry,), puts, generation))
+        except BaseException:
+            self.log.signers = (old,)
+            raise
+        self.log.signers = (new,)
+        self._generation = generation
+
+    def rotations(self) -> list[RotationProof]:
+        """Give what leads from the log's first key to the one that signs now."""
+        view, tables = self.log_view, self.view.tables
+        return [
+            _rotation_proof(view, tables, number)
+            for number in range(1, self._generation + 1)
+        ]
+
+    def _open(self, tables: Tables) -> int:
+        self._generation = int.from_bytes(tables.get(META_TABLE, _GENERATION) or b"")
+        self.log.signers = (self._signer(),)
+        self.log.open(tables)
+        return sealed_serial(tables)
+
+    def _signer(self) -> Signer:
+        return self._keys.signer(self._generation)
 
     def _renew(self) -> None:
         # What proofs read must be the state of the published head, and no later one.
         self.release()
         self._view = self._store.snapshot()
 
-    def _draft(self, made: Made, homes: Mapping[bytes, Home | None]) -> Draft:
-        entry, record, note = made
-        name, operation = entry.name, entry.operation
-        state, digest, scope = ACTIVE, NO_HASH, prefix_of(name)
-        if operation < Operation.HOME:
-            kind = KIND_RECORD
-            if is_prefix_handle(name):
-                scope = suffix_of(name)
-            if record is None:
-                state = DELETED
-            else:
-                digest = record_digest(record.public_octets(), self.commitment(record))
-        elif operation is Operation.NOTE:
-            kind, scope, digest = KIND_CHILD, b"", record_digest(note)
-        else:
-            kind = KIND_HOME
-            home = homes[name]
-            if operation is Operation.UNHOME:
-                state = DELETED
-            elif home is not None:
-                digest = record_digest(home_octets(home))
-        body = encode_body(
-            operation,
-            digest,
-            entry.time_ms,
-            entry.actor_index,
-            entry.actor,
-            scope,
-            note,
-        )
-        return Draft(map_key(kind, name), state, body)
+    def _catch_up(self, sealed: int, serial: int) -> None:
+        """Log what is in the journal only."""
+        while sealed < serial:
+            with self._store.snapshot() as snapshot:
+                made = [
+                    _made_late(snapshot, number, octets)
+                    for number, octets in islice(snapshot.journal(sealed), _AT_ONCE)
+                ]
+            self._write(Batch(serial, made=made))
+            sealed = made[-1].entry.serial
+
+    def _write_with(self, notice: _Notice) -> None:
+        with self._store.snapshot() as snapshot:
+            serial = snapshot.serial
+        self.release()
+        self._notice = notice
+        try:
+            self._write(Batch(serial))
+        finally:
+            self._notice = _Notice()
+            self._renew()
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            self._store.write(batch, self)
+        except MapFullError:
+            self.log.revert()
+            self._store.grow()
+            self._store.write(batch, self)
+        self.log.publish()
 
 
-def home_octets(home: Home) -> bytes:
-    """Give what the log digests of a prefix that is served: active, HS_ADMIN values."""
-    return bytes((home.active,)) + encode_values(home.admins)
+def sealed_serial(tables: Tables) -> int:
+    """Read the last serial of the journal that is in the log; 0 when none is."""
+    return int.from_bytes(tables.get(META_TABLE, _SERIAL) or b"")
+
+
+def _made_late(snapshot: Snapshot, number: int, octets: bytes) -> Made:
+    entry = decode_entry(number, octets)
+    record = snapshot.get(entry.name)
+    current = record is not None and record.serial == entry.serial
+    return Made(entry, record if current else None)
+
+
+def _rotation_key(number: int) -> bytes:
+    return b"rotation " + number.to_bytes(8)
+
+
+def _rotation_proof(view: LogView, tables: Tables, number: int) -> RotationProof:
+    stored = tables.get(META_TABLE, _rotation_key(number))
+    assert stored is not None
+    index, note = int.from_bytes(stored[:8]), stored[8:]
+    # The rotation stands alone in its group, so only the header follows it.
+    path = view.inclusion(index, index + 2)
+    proof = encode_tlog_proof(TlogProof(index, tuple(path), note))
+    return RotationProof(view.entry(index), proof)

@@ -24,6 +24,12 @@ class Telemetry:
     dns_answers: Counter[str] = field(default_factory=Counter)
     """Over DNS, by rcode."""
 
+    log_requests: Counter[str] = field(default_factory=Counter)
+    """Answers about the log, by what was given; receipts count, too."""
+
+    log_failures: int = 0
+    """Questions about the log that met damage or a failing disk."""
+
     malformed: int = 0
     """Messages answered with a protocol error, or with silence."""
 

@@ -44,6 +44,12 @@ class UpOptions:
     fast_path: str = "auto"
     """`auto` or `off`."""
 
+    witness: Sequence[str] = ()
+    """Witnesses, as `resolver.witnesses` reads them."""
+
+    witness_quorum: int = 0
+    accept_rollback: bool = False
+    rotate_log_keys: bool = False
     dns_zone: Sequence[str] = ()
     """Zones of the DNS face, as `resolver.dns.zones` reads them."""
 
@@ -65,6 +71,12 @@ def network_settings(options: UpOptions) -> NetworkSettings:
         open_writes=options.open_writes,
         fast_path=options.fast_path == "auto",
         key_cache=key_cache(),
+        memory=well_known_file().parent / "logs",
+        witnesses=tuple(options.witness),
+        witness_quorum=options.witness_quorum,
+        accept_rollback=options.accept_rollback,
+        rotate_log_keys=options.rotate_log_keys,
+        say=say,
         dns_zones=tuple(options.dns_zone),
     )
 

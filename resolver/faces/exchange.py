@@ -115,6 +115,20 @@ class Parameters:
         found = self._values.get(name)
         return found[-1] if found else None
 
+    def only(self, *names: str) -> None:
+        """Check that there are no others than these, and none of them twice.
+
+        Raises:
+            HttpError: There are.
+        """
+        for name, values in self._values.items():
+            if name not in names:
+                message = f"parameter {name[:40]}: one of {', '.join(names)} expected"
+                raise HttpError(HTTPStatus.BAD_REQUEST, message)
+            if len(values) > 1:
+                message = f"parameter {name}: once expected, got {len(values)} times"
+                raise HttpError(HTTPStatus.BAD_REQUEST, message)
+
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Read a boolean; a parameter without a value is true."""
         text = self.one(name)

@@ -26,6 +26,7 @@ from resolver.faces.handle_api import HandleApi
 from resolver.faces.http_application import Application
 from resolver.faces.http_connection import IDLE_SECONDS, Connection
 from resolver.faces.http_identity import Identification
+from resolver.faces.log import LogFace
 from resolver.faces.sockets import BACKLOG
 from resolver.telemetry import Telemetry
 
@@ -124,6 +125,7 @@ class HttpFace(Listeners):
         self.node = node
         self.identification = Identification(store, node.access, elsewhere)
         self.api = HandleApi(node, self.identification, elsewhere)
+        self.log = LogFace(node)
         self.origin = Origin("http", connected=False)
         self._tls = tls
 

@@ -1,6 +1,7 @@
 """The ASGI application that the HTTP faces of all nodes share.
 
     /api/handles …   the Handle JSON API (`resolver.faces.handle_api`)
+    /log …           the transparency log (`resolver.faces.log`)
     /metrics         counters (`resolver.faces.metrics`)
     POST /           the Handle protocol itself (handle notes §1.10)
     anything else    management, with FastAPI (`resolver.faces.management`)
@@ -74,6 +75,8 @@ async def _answer_directly(face: "HttpFace", request: Request) -> Response | Non
     """Answer what needs no framework; None for all else."""
     if face.api.serves(request.path):
         return await face.api.answer(request)
+    if face.log.serves(request.path):
+        return face.log.answer(request)
     if request.path == b"/" and request.method == "POST":
         return await _tunnel(face, request)
     if request.path == b"/metrics" and request.method in ("GET", "HEAD"):
@@ -155,12 +158,11 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 async def send_response(response: Response, send: Send) -> None:
     """Send an answer."""
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", b"%d" % len(response.body)),
-        *response.headers,
-    ]
     status = int(response.status)
+    headers = [(b"content-type", response.content_type.encode()), *response.headers]
+    if status != HTTPStatus.NOT_MODIFIED:
+        # There it would tell the length of what is not sent (RFC 9110 §8.6).
+        headers.append((b"content-length", b"%d" % len(response.body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 

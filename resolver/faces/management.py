@@ -66,6 +66,15 @@ _HANDLE_API = {
     },
     "/api/site": {"get": "Where this node answers"},
     "/api/verifications": {"post": "Verify a proof by secret"},
+    "/log": {"get": "What the transparency log is, and how it is verified"},
+    "/log/checkpoint": {"get": "The log's signed checkpoint (C2SP tlog-tiles)"},
+    "/log/tile/{tile}": {"get": "Hashes or entries of the log (C2SP tlog-tiles)"},
+    "/log/proof/record": {"get": "Prove what is registered under an identifier"},
+    "/log/proof/prefix": {"get": "Prove whether a prefix is served here"},
+    "/log/proof/child": {"get": "Prove which checkpoint of a child's log is known"},
+    "/log/proof/inclusion": {"get": "Prove that an entry is in the log"},
+    "/log/proof/consistency": {"get": "Prove that the log has only grown"},
+    "/log/history": {"get": "Changes of an identifier"},
     "/metrics": {"get": "Counters for Prometheus"},
     "/": {"post": "A message of the Handle protocol (application/x-hdl-message)"},
 }
@@ -127,7 +136,20 @@ async def statistics(request: Request) -> dict[str, Any]:
     """Report as the levels of the system do."""
     node: Node = request.state.face.node
     assert node.statistics is not None
-    return {**node.statistics.report().as_json(), "fast_path": _fast_path(node)}
+    return {
+        **node.statistics.report().as_json(),
+        "fast_path": _fast_path(node),
+        "log": _log(node),
+    }
+
+
+def _log(node: "Node") -> dict[str, Any] | None:
+    """Tell of a node's log; None where it keeps none."""
+    if node.sealing is None:
+        return None
+    log = node.sealing.log
+    key = log.signer.key.encode()
+    return {"origin": log.origin, "key": key, "size": log.head.size, "path": "/log"}
 
 
 def _fast_path(node: "Node") -> dict[str, int] | None:

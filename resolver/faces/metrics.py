@@ -18,6 +18,7 @@ from resolver.wire.codes import OpCode
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from chain_anchor.log import Head
     from resolver.node import Node
     from resolver.statistics import Report
 
@@ -73,6 +74,8 @@ class NodeCollector(Collector):
         if self._node.dns_face is not None:
             yield self._dns_requests()
             yield self._dns_answers()
+        if self._node.sealing is not None:
+            yield self._log_requests()
         for name, text, value in (*self._counted(), *self._kept(report)):
             counter = CounterMetricFamily(name, text, labels=_COMMON)
             counter.add_metric(self._labels, value)
@@ -114,6 +117,14 @@ class NodeCollector(Collector):
             metric.add_metric((*self._labels, rcode), count)
         return metric
 
+    def _log_requests(self) -> "Metric":
+        labels = (*_COMMON, "kind")
+        text = "Parts and proofs of the log that were given, by kind."
+        metric = CounterMetricFamily("idis_log_requests", text, labels=labels)
+        for kind, count in list(self._node.telemetry.log_requests.items()):
+            metric.add_metric((*self._labels, kind), count)
+        return metric
+
     def _counted(self) -> Iterator[_Plain]:
         counted = self._node.telemetry
         for name, text in _TELEMETRY.items():
@@ -131,6 +142,11 @@ class NodeCollector(Collector):
             yield "idis_registry_refused", text, node.registry.refused
             text = "Write transactions committed."
             yield "idis_registry_groups", text, node.registry.groups
+        if node.sealing is not None:
+            text = "Groups of changes that were sealed into the log, ever."
+            yield "idis_log_groups", text, node.sealing.log.head.header.height
+            text = "Questions about the log that met damage or a failing disk."
+            yield "idis_log_failures", text, node.telemetry.log_failures
         if node.cache is not None:
             text = "Cached answers that gave way before their time."
             yield "idis_cache_evictions", text, node.cache.evicted
@@ -150,6 +166,8 @@ class NodeCollector(Collector):
         if node.registry is not None:
             text = "1 while the registry takes writes."
             yield "idis_registry_writable", text, float(node.registry.stopped is None)
+        if node.sealing is not None:
+            yield from _log_gauges(node.sealing.log.head)
         text = "1 while the fast path answers."
         yield "idis_fastpath_active", text, float(bool(node.fast_faces))
         entries = sum(face.counts().entries for face in node.fast_faces)
@@ -159,3 +177,10 @@ class NodeCollector(Collector):
         if node.responder is not None:
             text = "Challenges waiting for their answer."
             yield "idis_challenges_pending", text, len(node.responder.challenges)
+
+
+def _log_gauges(head: "Head") -> Iterator[_Plain]:
+    yield "idis_log_size", "Entries in the log.", head.size
+    yield "idis_log_map_keys", "Keys in the log's state map.", head.header.map_keys
+    text = "When the last group was sealed, seconds since the epoch."
+    yield "idis_log_checkpoint_time_seconds", text, head.header.time_ms / 1000

@@ -44,13 +44,14 @@ class Referral:
             return _NOT_HERE
         name = query.name(self._rule)
         with self._store.snapshot() as snapshot:
-            record = _nearest(snapshot, home_of(name))
+            record = nearest_delegation(snapshot, home_of(name))
         if record is None:
             return _NOT_HERE
         return _refer(name, record)
 
 
-def _nearest(snapshot: "Snapshot", prefix: bytes) -> Record | None:
+def nearest_delegation(snapshot: "Snapshot", prefix: bytes) -> Record | None:
+    """Find the record here of the longest prefix above, or of this one itself."""
     for ancestor in reversed(lineage(prefix)):
         handle = prefix_handle(ancestor)
         if snapshot.home(home_of(handle)) is not None:

@@ -160,7 +160,12 @@ def _make(command: list[str], seconds: float, **options) -> None:
     """Run a step that may need the network."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, **options
+            command,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            **options,
         )
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"{_brief(command)}: not done in {seconds} s") from None

@@ -1,9 +1,10 @@
 """Programs that others wrote accept our logs, and refuse them when they lie.
 
-For checkpoints, cosignatures, tiles and entries: Tessera's fsck, torchwood's client
-(both Go) and tlog-scales (Python). For RFC 6962 proofs: transparency-dev/merkle, Go's
-sumdb/tlog, tlog-scales and tamperlog. For C2SP tlog-proof files: torchwood.
-`programs.py` says where they come from; without network the tests are skipped.
+For checkpoints, tiles and entries: Tessera's fsck and torchwood's client (both Go) and
+tlog-scales (Python), the last two also for cosignatures. For RFC 6962 proofs:
+transparency-dev/merkle, Go's sumdb/tlog, tlog-scales and tamperlog. For C2SP tlog-proof
+files: torchwood. `programs.py` says where they come from; where they cannot be had the
+tests are skipped.
 """
 
 import base64
@@ -13,18 +14,18 @@ import shutil
 import pytest
 
 from chain_anchor import merkle
-from chain_anchor.checkpoint import Checkpoint
 from chain_anchor.note import Note, Signer
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
-from tests.interop import programs, sites
+from tests.interop import programs
 from tests.interop.proof_cases import (
-    all_proofs,
     alike,
+    all_proofs,
     moved_by_one,
     proofs_of,
     spoiled,
 )
-from tests.interop.sites import COSIGNED_AT, LOG, ORIGIN, WITNESSES, signed, write_site
+from tests.interop.sites import LOG_KEY, QUORUM, WITNESSES, Tree, signed, write_site
+from tests.merkle_trees import NOW, ORIGIN, private_key
 
 pytestmark = pytest.mark.timeout(
     programs.PIP_SECONDS + programs.BUILD_SECONDS + programs.RUN_SECONDS
@@ -40,8 +41,6 @@ SMALL = 700
 
 LARGE = 1000 * 256 + 300
 """Tile indexes of four digits, and three levels of tiles."""
-
-QUORUM = ["2", *(str(witness.key) for witness in WITNESSES)]
 
 
 def _ready(make):
@@ -61,8 +60,8 @@ def python_program():
     return _ready(programs.python_program)
 
 
-def _of(libraries):
-    """Parametrize a fixture over libraries; it gives (program, library)."""
+def _one_of(libraries):
+    """Make a fixture that gives each library in turn, with the program it is in."""
 
     def fixture(request):
         return request.getfixturevalue(libraries[request.param]), request.param
@@ -70,20 +69,29 @@ def _of(libraries):
     return pytest.fixture(fixture, params=libraries)
 
 
-reader = _of(READERS)
-cosignature_reader = _of(COSIGNATURE_READERS)
-proof_judge = _of(PROOF_JUDGES)
+reader = _one_of(READERS)
+cosignature_reader = _one_of(COSIGNATURE_READERS)
+proof_judge = _one_of(PROOF_JUDGES)
 
 
-def read(reader, log, *keys):
-    """Have a library read a whole log; what it says of it."""
+def read(reader, log, key=LOG_KEY, *witnesses):
+    """Have a library read and check a whole log; what it says of it."""
     program, library = reader
-    return json.loads(program.run("log", library, str(log), *(keys or [str(LOG.key)])))
+    return json.loads(program.run("log", library, str(log), key, *witnesses))
 
 
-def assert_refused(reader, log, *keys):
+def assert_refused(reader, log, key=LOG_KEY, *witnesses):
     with pytest.raises(programs.RefusedError):
-        read(reader, log, *keys)
+        read(reader, log, key, *witnesses)
+
+
+def judge(proof_judge, cases):
+    """Have a library judge proofs; its reasons to refuse each."""
+    program, library = proof_judge
+    asked = json.dumps([case.encode() for case in cases]).encode()
+    reasons = json.loads(program.run("proofs", library, stdin=asked))
+    assert len(reasons) == len(cases)
+    return reasons
 
 
 def _entries(count):
@@ -109,9 +117,9 @@ class TestLogs:
         log = write_site(tmp_path, _entries(size))
         found = read(reader, log.path)
         assert (found["origin"], found["size"]) == (ORIGIN, size)
-        assert base64.b64decode(found["root"]) == log.root
+        assert base64.b64decode(found["root"]) == log.checkpoint.root
 
-    def test_an_entry_of_the_greatest_length_is_accepted(self, reader, tmp_path):
+    def test_shortest_and_longest_entries_are_accepted(self, reader, tmp_path):
         log = write_site(tmp_path, [b"", bytes(65535), b"\n"])
         assert read(reader, log.path)["size"] == 3
 
@@ -138,66 +146,52 @@ class TestLogs:
         assert_refused(reader, site.path)
 
     def test_a_signed_root_of_another_tree_is_found(self, reader, site):
-        other = sites.Tree([*_entries(SMALL - 1), b"another"]).root(SMALL)
-        site.publish(signed(Checkpoint(ORIGIN, SMALL, other)))
+        other = Tree([*_entries(SMALL - 1), b"another"]).root(SMALL)
+        site.publish(signed(site.checkpoint._replace(root=other)))
         assert_refused(reader, site.path)
 
     def test_another_key_of_the_same_name_is_refused(self, reader, site):
-        other = Signer(ORIGIN, sites.private_key(9)).key
+        other = Signer(ORIGIN, private_key("another")).key
         assert_refused(reader, site.path, str(other))
 
     def test_the_checkpoint_of_another_log_is_refused(self, reader, site):
-        site.publish(signed(Checkpoint("log.example/88.119", SMALL, site.root)))
+        site.publish(signed(site.checkpoint._replace(origin="another.example/log")))
         assert_refused(reader, site.path)
 
     def test_a_signature_over_another_text_is_refused(self, reader, site):
-        note = Note.parse(site.checkpoint)
-        smaller = Checkpoint(ORIGIN, SMALL - 1, site.tree.root(SMALL - 1))
-        site.publish(Note(smaller.text(), note.signatures).encode())
+        signatures = Note.parse(site.note()).signatures
+        smaller = site.checkpoint._replace(
+            size=SMALL - 1, root=site.tree.root(SMALL - 1)
+        )
+        site.publish(Note(smaller.text(), signatures).encode())
         assert_refused(reader, site.path)
 
 
 class TestCosignatures:
     def test_a_quorum_of_witnesses_is_accepted(self, cosignature_reader, original):
-        found = read(cosignature_reader, original.path, str(LOG.key), *QUORUM)
-        assert {one["name"] for one in found["cosigners"]} == {
-            witness.name for witness in WITNESSES
-        }
-        assert {one["time_seconds"] for one in found["cosigners"]} == {COSIGNED_AT}
+        found = read(cosignature_reader, original.path, LOG_KEY, *QUORUM)["cosigners"]
+        assert {one["name"] for one in found} == set(WITNESSES)
+        assert {one["time_seconds"] for one in found} == {NOW}
 
     def test_as_many_as_the_quorum_are_enough(self, cosignature_reader, site):
-        checkpoint = Checkpoint(ORIGIN, SMALL, site.root)
-        site.publish(signed(checkpoint, witnesses=WITNESSES[1:]))
-        found = read(cosignature_reader, site.path, str(LOG.key), *QUORUM)
+        site.publish(signed(site.checkpoint, WITNESSES[1:]))
+        found = read(cosignature_reader, site.path, LOG_KEY, *QUORUM)
         assert len(found["cosigners"]) == 2
 
     def test_too_few_are_refused(self, cosignature_reader, site):
-        checkpoint = Checkpoint(ORIGIN, SMALL, site.root)
-        site.publish(signed(checkpoint, witnesses=WITNESSES[:1]))
-        assert_refused(cosignature_reader, site.path, str(LOG.key), *QUORUM)
+        site.publish(signed(site.checkpoint, WITNESSES[:1]))
+        assert_refused(cosignature_reader, site.path, LOG_KEY, *QUORUM)
 
     def test_a_cosignature_of_another_time_is_refused(self, cosignature_reader, site):
-        log, one, two, _ = Note.parse(site.checkpoint).signatures
-        later = (COSIGNED_AT + 1).to_bytes(8)
-        moved = two._replace(octets=later + two.octets[8:])
-        text = Checkpoint(ORIGIN, SMALL, site.root).text()
-        site.publish(Note(text, (log, one, moved)).encode())
-        assert_refused(cosignature_reader, site.path, str(LOG.key), *QUORUM)
-
-
-def judge(proof_judge, cases):
-    """Have a library judge proofs; its reasons to refuse each."""
-    program, library = proof_judge
-    asked = json.dumps([case.encode() for case in cases]).encode()
-    reasons = json.loads(program.run("proofs", library, stdin=asked))
-    assert len(reasons) == len(cases)
-    return reasons
+        log, one, two, _ = Note.parse(site.note()).signatures
+        moved = two._replace(octets=(NOW + 1).to_bytes(8) + two.octets[8:])
+        site.publish(Note(site.checkpoint.text(), (log, one, moved)).encode())
+        assert_refused(cosignature_reader, site.path, LOG_KEY, *QUORUM)
 
 
 class TestProofs:
     def test_every_proof_of_every_small_tree_is_accepted(self, proof_judge):
-        cases = list(all_proofs(66))
-        assert set(judge(proof_judge, cases)) == {""}
+        assert set(judge(proof_judge, list(all_proofs(66)))) == {""}
 
     @pytest.mark.parametrize("size", [1_900_000_000, 2**40 - 1, 2**62 - 3])
     def test_proofs_of_great_trees_are_accepted(self, proof_judge, size):
@@ -218,7 +212,7 @@ class TestProofs:
 
 
 class TestTlogProofs:
-    """Files that prove an entry, as `torchwood` reads them."""
+    """Files that prove an entry, as torchwood reads them."""
 
     @pytest.mark.parametrize("index", [0, 255, 256, SMALL - 1])
     @pytest.mark.parametrize("extra", [b"", b"anything"])
@@ -230,15 +224,14 @@ class TestTlogProofs:
             check_tlog_proof(go_program, original, 5, 6)
 
     def test_it_needs_the_quorum(self, go_program, site):
-        checkpoint = Checkpoint(ORIGIN, SMALL, site.root)
-        site.publish(signed(checkpoint, witnesses=WITNESSES[:1]))
+        site.publish(signed(site.checkpoint, WITNESSES[:1]))
         with pytest.raises(programs.RefusedError):
             check_tlog_proof(go_program, site, 5, 5)
 
 
 def check_tlog_proof(program, site, index, place, extra=b""):
     """Have torchwood check the proof of the entry at `index` for that at `place`."""
-    path = merkle.inclusion_path(index, site.size, site.tree.read)
-    file = encode_tlog_proof(TlogProof(index, tuple(path), site.checkpoint, extra))
+    path = merkle.inclusion_path(index, site.checkpoint.size, site.tree.read)
+    file = encode_tlog_proof(TlogProof(index, tuple(path), site.note(), extra))
     leaf = base64.b64encode(site.tree.read(0, place)).decode()
-    program.run("tlog-proof", "torchwood", leaf, str(LOG.key), *QUORUM, stdin=file)
+    program.run("tlog-proof", "torchwood", leaf, LOG_KEY, *QUORUM, stdin=file)

@@ -199,6 +199,13 @@ def test_cosignatures_are_proved_and_counted():
     assert verify(bundle).cosignatures == ()
 
 
+def test_a_quorum_is_asked_of_the_own_checkpoint_and_not_of_parents():
+    bundle = LOG.bundle(NAME, parents=LOG.under(TOP, LOGGED, LOGGED_SIZE))
+    refused(bundle, "w1.example", SignatureError, witnesses=KEYS, quorum=1)
+    proved = verify(cosigned(bundle, 0), witnesses=KEYS, quorum=1)
+    assert proved.parent.cosignatures == ()
+
+
 def test_a_wrong_cosignature_of_a_known_witness_is_refused():
     bundle = LOG.bundle(NAME)
     wrong = cosign(
@@ -365,7 +372,7 @@ def _with_header(log: SmallLog, header: Header) -> None:
         ({"state": 2, "record_digest": entries.NO_HASH}, "makes state 2 version 2"),
         ({"version": 3}, "makes state 1 version 3"),
         ({"key": map_key(1, OTHER)}, "a change of the map key"),
-        ({"previous_index": 5}, "not before it"),
+        ({"previous_index": 2}, "entry 2: follows entry 2, which is not before it"),
     ],
 )
 def test_an_entry_that_contradicts_the_map_is_refused(fields, reason):
@@ -439,6 +446,20 @@ def test_a_history_that_skips_versions_or_goes_forward_is_refused():
         _with_entry(log, encode_entry(change), version=change.version)
         log.seal()
         refused(log.bundle(NAME, history=1), reason)
+
+
+def test_an_entry_in_a_history_follows_one_before_it():
+    log = SmallLog()
+    log.register(NAME)
+    log.seal()
+    log.register(NAME)
+    change = entries.decode_entry(log.entries[-1])
+    assert isinstance(change, Change)
+    _with_entry(log, encode_entry(change._replace(previous_index=2)), version=2)
+    log.register(NAME)
+    log.seal()
+    assert verify(log.bundle(NAME)).state.version == 3
+    refused(log.bundle(NAME, history=1), "entry 2: follows entry 2")
 
 
 def test_a_child_whose_entry_and_record_differ_is_refused():

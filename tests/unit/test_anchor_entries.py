@@ -54,6 +54,11 @@ def test_an_entry_comes_back_as_it_was_written(entry):
     assert decode_entry(encode_entry(entry)) == entry
 
 
+def test_the_greatest_header_closes_the_greatest_log():
+    entry = HEADER._replace(first_index=2**63 - 7)
+    assert decode_entry(encode_entry(entry)) == entry
+
+
 def test_a_change_lies_as_its_table_says():
     octets = encode_entry(CHANGE)
     assert octets[:82] == struct.pack(
@@ -152,6 +157,7 @@ def test_an_entry_longer_than_a_leaf_may_be_is_refused():
         (HEADER._replace(previous_hash=NO_HASH), "height 3 names no previous"),
         (HEADER._replace(first_index=0, map_keys=0), "begins at 0"),
         (HEADER._replace(first_index=2**63 - 1), "too great"),
+        (HEADER._replace(first_index=2**63 - 6), "too great"),
         (HEADER._replace(map_keys=46), "46 keys in the map after 45 entries"),
     ],
 )

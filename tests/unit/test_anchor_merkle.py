@@ -164,7 +164,9 @@ def test_a_path_of_another_length_is_refused():
 def test_a_hash_has_32_octets(wrong):
     path = TREE.inclusion(3, 11)
     with pytest.raises(ProofError, match="path, hash 1: 32 octets expected"):
-        verify_inclusion(3, 11, TREE.leaf(3), TREE.root(11), [path[0], wrong, *path[2:]])
+        verify_inclusion(
+            3, 11, TREE.leaf(3), TREE.root(11), [path[0], wrong, *path[2:]]
+        )
     with pytest.raises(ProofError, match="leaf hash, hash 0: 32 octets expected"):
         verify_inclusion(0, 1, wrong, wrong, [])
     with pytest.raises(ProofError, match="32 octets expected"):

@@ -37,6 +37,7 @@ def test_a_new_directory_is_made_with_its_parents(tmp_path):
     path = tmp_path / "a" / "b"
     directory = DataDirectory.open(path, 7)
     found = json.loads((path / "network.json").read_text())
+    assert found.pop("instance") == directory.instance != ""
     assert found == {"format": FORMAT, "seed": 7}
     assert directory.node("x") == path / "nodes" / "x"
     for private in (directory.keys, directory.tls):
