@@ -136,6 +136,7 @@ def read_bucket(
         place: where it lies.
         known: its root, as the trie has it; None if the trie has none there.
         value: its octets; None if the table has none there.
+        digests: hashes that are known.
 
     Raises:
         CorruptLogError: It is not.

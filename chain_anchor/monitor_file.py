@@ -44,12 +44,14 @@ class MonitorFile:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: Path, key: VerifierKey) -> Self:
+    def open(cls, path: Path, key: VerifierKey, *, pinned: bool = True) -> Self:
         """Open a file, or make one.
 
         Args:
             path: the file.
-            key: the log's key; a file that was made has the one it began with.
+            key: the log's key, for a file that is made.
+            pinned: a file that was made must have begun with this key, or know it by a
+                rotation; else it need only be of the same log, and its own key counts.
 
         Raises:
             MonitorFileError: it is damaged, in use, or of another log or key.
@@ -58,7 +60,7 @@ class MonitorFile:
             connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         made = cls(path, connection)
         try:
-            made._begin(key)
+            made._begin(key, pinned=pinned)
         except BaseException:
             connection.close()
             raise
@@ -144,21 +146,23 @@ class MonitorFile:
                         "INSERT OR REPLACE INTO map VALUES (?, ?)", (place, bucket)
                     )
 
-    def _begin(self, key: VerifierKey) -> None:
+    def _begin(self, key: VerifierKey, *, pinned: bool) -> None:
         with _errors(self.path):
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(_SCHEMA)
             self._connection.execute("BEGIN EXCLUSIVE")
-        began = self._state(_KEY)
-        if began is None:
+        if self._state(_KEY) is None:
             with _errors(self.path):
-                self._set(_KEY, key.encode().encode())
+                self._set(_KEY, str(key).encode())
                 self._connection.execute("COMMIT")
                 self._connection.execute("BEGIN EXCLUSIVE")
-        elif began != key.encode().encode():
+        position, began = self.position(), self._state(_KEY)
+        known = (*map(str, position.keys), (began or b"").decode())
+        if position.origin != key.name or (pinned and str(key) not in known):
             raise MonitorFileError(
-                f"{self.path}: began with the key {began.decode()}, not with {key}"
+                f"{self.path}: of {position.origin} with the key {known[-1]}, "
+                f"not with {key}"
             )
 
     def _state(self, name: str) -> bytes | None:

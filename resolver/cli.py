@@ -19,6 +19,7 @@ from resolver.commands.console import fail
 from resolver.errors import ResolverError, SetupError, UnreachableError
 
 if TYPE_CHECKING:
+    from resolver.commands.pinned import Pins
     from resolver.commands.running import Who
 
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
@@ -93,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
         _resolve,
         _register,
         _import,
+        _proof,
+        _verify,
         _witness,
         _monitor,
         _status,
@@ -291,6 +294,74 @@ def _run_import(options: argparse.Namespace) -> int:
     )
 
 
+def _proof(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "proof", help="what proves an identifier: fetched, verified, given away"
+    )
+    parser.add_argument("identifier", metavar="ID")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the proof there, not to stdout"
+    )
+    parser.add_argument(
+        "--history", action="store_true", help="with its earlier changes"
+    )
+    parser.add_argument(
+        "--log", metavar="URL", help="ask this log (default: that of the ID's node)"
+    )
+    parser.add_argument(
+        "--server", metavar="H:P", help="find the ID's node by way of this one"
+    )
+    _add_pins(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_run_proof)
+
+
+def _run_proof(options: argparse.Namespace) -> int:
+    from resolver.commands import proof
+
+    asked = proof.ProofOptions(
+        options.identifier,
+        out=options.out,
+        history=options.history,
+        log=options.log,
+        server=options.server,
+        pins=_pins(options),
+        json=options.json,
+    )
+    return proof.run(asked)
+
+
+def _verify(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "verify", help="check a proof with no network, or a whole data directory"
+    )
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="the proof; - is stdin"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="recheck all that a network stored"
+    )
+    parser.add_argument(
+        "--entry", type=Path, metavar="FILE", help="what a .tlog-proof is about"
+    )
+    _add_pins(parser)
+    _add_json(parser)
+    parser.set_defaults(run=_run_verify)
+
+
+def _run_verify(options: argparse.Namespace) -> int:
+    from resolver.commands import verify
+
+    asked = verify.VerifyOptions(
+        file=options.file,
+        data=options.data,
+        entry=options.entry,
+        pins=_pins(options),
+        json=options.json,
+    )
+    return verify.run(asked)
+
+
 def _witness(commands: _Commands) -> None:
     parser = commands.add_parser(
         "witness", help="cosign the checkpoints of logs that only grow, until Ctrl-C"
@@ -404,6 +475,42 @@ def _who(options: argparse.Namespace) -> "Who":
     from resolver.commands.running import Who
 
     return Who(options.server, options.user, options.key, options.secret)
+
+
+def _pins(options: argparse.Namespace) -> "Pins":
+    from resolver.commands.pinned import Pins
+
+    return Pins(options.key, options.ready_file, options.witness, options.quorum)
+
+
+def _add_pins(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "whom you believe", "default: the logs of the running network, then kept keys"
+    )
+    group.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="verifier key of a log; may be given several times",
+    )
+    group.add_argument(
+        "--ready-file", type=Path, metavar="F", help="the logs of this network"
+    )
+    group.add_argument(
+        "--witness",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="verifier key of a witness; may be given several times",
+    )
+    group.add_argument(
+        "--quorum",
+        type=int,
+        default=0,
+        metavar="K",
+        help="so many of the witnesses must have cosigned (default 0)",
+    )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -51,7 +51,7 @@ class Drafter:
             digest = record_digest(note)
             return _draft(entry, KIND_CHILD, ACTIVE, digest, note=note)
         if entry.operation >= Operation.HOME:
-            return _home_draft(entry, homes.get(entry.name))
+            return self._home_draft(entry, homes.get(entry.name))
         if entry.operation is Operation.DELETE:
             return _draft(entry, KIND_RECORD, DELETED, NO_HASH)
         if record is None:
@@ -67,22 +67,31 @@ class Drafter:
         message = record.serial.to_bytes(8) + restricted
         return hmac.digest(self._blinding, message, "sha256")
 
+    def home_told(self, home: Home) -> tuple[bytes, bytes | None]:
+        """Give what the log tells of a prefix that is served, and a commitment.
 
-def home_octets(home: Home) -> bytes:
-    """Give what the log digests of a prefix that is served: active, HS_ADMIN values."""
-    return bytes((home.active,)) + encode_values(home.admins)
+        Active or not, and the HS_ADMIN values that everyone may read; the commitment
+        stands for the others, None without any.
+        """
+        public = tuple(value for value in home.admins if value.public)
+        told = bytes((home.active,)) + encode_values(public)
+        if len(public) == len(home.admins):
+            return told, None
+        restricted = tuple(value for value in home.admins if not value.public)
+        # No change has serial 0, so no record's commitment is made of such octets.
+        message = bytes(8) + home.prefix + b"\0" + encode_values(restricted)
+        return told, hmac.digest(self._blinding, message, "sha256")
+
+    def _home_draft(self, entry: Entry, home: Home | None) -> Draft:
+        if entry.operation is Operation.UNHOME:
+            return _draft(entry, KIND_HOME, DELETED, NO_HASH)
+        digest = NO_HASH if home is None else record_digest(*self.home_told(home))
+        return _draft(entry, KIND_HOME, ACTIVE, digest)
 
 
 def scope_of(name: bytes) -> bytes:
     """Give the prefix that a change is about: what a monitor watches."""
     return suffix_of(name) if is_prefix_handle(name) else prefix_of(name)
-
-
-def _home_draft(entry: Entry, home: Home | None) -> Draft:
-    if entry.operation is Operation.UNHOME:
-        return _draft(entry, KIND_HOME, DELETED, NO_HASH)
-    digest = NO_HASH if home is None else record_digest(home_octets(home))
-    return _draft(entry, KIND_HOME, ACTIVE, digest)
 
 
 def _draft(

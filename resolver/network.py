@@ -196,6 +196,7 @@ class Network:
                 await compiling.compile_apart()
             self._engine = await asyncio.to_thread(make_engine)
             self._engine.start()
+            self._use_compiled_maps()
             for node in self.nodes.values():
                 await node.serve_fast(self._engine)
         except Exception as error:  # noqa: BLE001 (the network answers without it)
@@ -204,6 +205,14 @@ class Network:
         else:
             serving()
             say("fast path: serving")
+
+    def _use_compiled_maps(self) -> None:
+        """Let compiled kernels keep the state maps of the logs."""
+        from chain_anchor.compiled.engine import CompiledEngine
+
+        for node in self.nodes.values():
+            if node.sealing is not None:
+                node.sealing.log.use(CompiledEngine())
 
     def not_ready(self) -> list[str]:
         """Name the nodes that do not serve."""

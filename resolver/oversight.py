@@ -14,7 +14,9 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from chain_anchor.bundle import Bundle
 from chain_anchor.checkpoint import Checkpoint
 from chain_anchor.continuity import check_continuity
 from chain_anchor.entries import Restart, encode_restart
@@ -49,6 +51,13 @@ class Overseen:
     problems: dict[str, str] = field(default_factory=dict)
     """What does not work now, by what it is about."""
 
+    def lead_up(self, bundle: Bundle) -> Bundle:
+        """Let a bundle of the published head reach into the logs above."""
+        if not self.ancestors:
+            return bundle
+        first, *further = self.ancestors
+        return first.extend(bundle, tuple(further))
+
 
 class Oversight:
     """Watches over the logs of one network."""
@@ -74,6 +83,10 @@ class Oversight:
                 )
         for name, overseen in logs.items():
             overseen.ancestors = tuple(_ancestors(name, logs, parents))
+            overseen.sealing.lead_up = overseen.lead_up
+            if overseen.ancestors:
+                own, *further = overseen.ancestors
+                overseen.sealing.extend = partial(own.extend, further=tuple(further))
 
     def ask_witnesses(self, addresses: Sequence[WitnessAddress], quorum: int) -> None:
         """Have checkpoints cosigned from now on; by `quorum` before acknowledgement.

@@ -28,6 +28,9 @@ from resolver.log_keys import LogKeys
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chain_anchor.bundle import Bundle
+
+
 _SERIAL = b"serial"
 _GENERATION = b"generation"
 _AT_ONCE = 2048
@@ -51,6 +54,12 @@ class Sealing:
         self.drafter = Drafter(keys.blinding)
         self.followers: list[Callable[[Head], None]] = []
         """Told each head that is published, on the loop's thread."""
+
+        self.lead_up: Callable[[Bundle], Bundle] = lambda bundle: bundle
+        """Lets a bundle of the published head reach into the logs above."""
+
+        self.extend: Callable[[Bundle], Bundle] = lambda bundle: bundle
+        """Lets a bundle of the published head reach into the logs above."""
 
         self._keys = keys
         self._store = store

@@ -28,6 +28,7 @@ from chain_anchor.witnessing import (
     read_cosignature,
     read_witnessed,
 )
+from registry.errors import RegistryError
 from resolver.client.web import WebClient
 from resolver.errors import ResolverError, SetupError
 
@@ -194,7 +195,8 @@ class Witnesses:
 
         Args:
             note: the checkpoint, signed by the log.
-            consistency: gives the path from a smaller size, 1 or more, to its own.
+            consistency: gives the path from a smaller size, 1 or more, to its own; if
+                it cannot now, the witness that needs it is missing.
 
         Returns:
             Cosignatures, each verified, in the order of the witnesses.
@@ -269,7 +271,7 @@ class Witnesses:
         except AheadError as error:
             watcher.miss("ahead", str(error))
             return None
-        except (AnchorError, ResolverError) as error:
+        except (AnchorError, RegistryError, ResolverError) as error:
             watcher.miss("failed", str(error))
             return None
         finally:

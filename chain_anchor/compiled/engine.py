@@ -6,17 +6,23 @@ octets are wrong, the plain code looks at them and says what is wrong.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from chain_anchor import leaves as plain_leaves, upper
 from chain_anchor.buckets import Draft, Get, Sealed, check_drafts
 from chain_anchor.compiled import proving, rechecking, sealing, trie
 from chain_anchor.compiled.leaves import HASH_OCTETS, LEAF_OCTETS, STACK, STACK_OCTETS
+from chain_anchor.compiled.marshalling import (
+    array_of,
+    cut,
+    cut_evenly,
+    ends_of,
+    joined,
+)
+from chain_anchor.compiled.rooms import Room
 from chain_anchor.compiled.sha256 import SCRATCH_OCTETS
 from chain_anchor.compiled.trie import PLACE_OCTETS, Trie
 from chain_anchor.entries import NO_HASH, assemble_change
@@ -43,7 +49,7 @@ class _Snapshot(NamedTuple):
 
     trie: Trie
     top: int
-    count: int
+    count: int  # type: ignore[assignment] # tuple.count is not missed here
 
     @property
     def root(self) -> bytes:
@@ -53,7 +59,7 @@ class _Snapshot(NamedTuple):
         return self.trie.hashes[32 * node : 32 * node + 32].tobytes()
 
 
-class _Pending(NamedTuple):
+class Pending(NamedTuple):
     """A group that is sealed, and not published yet."""
 
     first_index: int
@@ -74,8 +80,8 @@ class CompiledEngine:
     def __init__(self) -> None:
         self._trie = trie.make_trie()
         self._published = _Snapshot(self._trie, 0, 0)
-        self._pending: _Pending | None = None
-        self._room = _Room()
+        self._pending: Pending | None = None
+        self._room = Room()
 
     @property
     def root(self) -> bytes:
@@ -102,17 +108,25 @@ class CompiledEngine:
             places.append(place)
             roots.append(value[:HASH_OCTETS])
             octets += size
-        made, top = _build(places, roots)
-        self._trie, self._pending = made, None
-        self._published = _Snapshot(made, top, octets // LEAF_OCTETS)
+        count, puts = len(places), trie.make_puts(len(places))
+        wrong = trie.lay_out(joined(places), count, puts)
+        if wrong >= 0:
+            upper.read_place(places[wrong])
+            problem = "overlaps the bucket before it"
+            raise CorruptLogError(TABLE, places[wrong], problem)
+        self._trie = trie.make_trie(max(trie.FIRST_NODES, 3 * count))
+        self._published, self._pending = _Snapshot(self._trie, 0, 0), None
+        top = self._replace(puts, count, joined(roots))
+        self._published = _Snapshot(self._trie, top, octets // LEAF_OCTETS)
+        trie.settle(self._trie, True)
 
     def places(self, keys: Sequence[bytes]) -> list[bytes]:
         """Give the table's key of the bucket that each map key belongs in."""
         count = len(keys)
         found = np.empty(PLACE_OCTETS * count, np.uint8)
         nodes, top, _ = self._published
-        trie.locate(nodes, top, _joined(keys), count, found)
-        return _cut_evenly(found.tobytes(), PLACE_OCTETS)
+        trie.locate(nodes, top, joined(keys), count, found)
+        return cut_evenly(found.tobytes(), PLACE_OCTETS)
 
     def seal(
         self,
@@ -132,11 +146,14 @@ class CompiledEngine:
         _check_drafts(first_index, drafts)
         places = sorted(place for place in buckets if len(place) == PLACE_OCTETS)
         values = [buckets[place] for place in places]
-        group = _group(drafts, places, values)
+        group = group_of(drafts, places, values)
         made, desk = self._room.sealing(group)
-        self._run(first_index, group, made, desk, drafts, buckets)
-        count = self.count + int(made.told[sealing.NEW_KEYS])
-        top = int(made.told[sealing.TOP])
+        before = self._published
+        found = sealing.seal(self._trie, before.top, first_index, group, made, desk)
+        if found != sealing.SEALED:
+            raise self._wrong(found, drafts[made.told[sealing.DETAIL]], buckets)
+        top = self._replace(made.puts, made.told[sealing.PUTS], made.values)
+        count = before.count + int(made.told[sealing.NEW_KEYS])
         after = _Snapshot(self._trie, top, count)
         sealed = Sealed(
             _entries(made, group),
@@ -145,9 +162,8 @@ class CompiledEngine:
             after.root,
             count,
         )
-        used = made.used[: len(values)].tobytes()
-        before = [value for value, taken in zip(values, used, strict=True) if taken]
-        self._pending = _Pending(first_index, before, sealed, top)
+        changed = [values[n] for n in np.flatnonzero(made.used).tolist()]
+        self._pending = Pending(first_index, changed, sealed, top)
         return sealed
 
     def check(self) -> None:
@@ -164,7 +180,7 @@ class CompiledEngine:
                 raise CorruptLogError(TABLE, b"", "no entries, but another map")
             return
         made = [(place, value) for place, value in sealed.puts if value is not None]
-        written = _written(pending, made)
+        written = written_of(pending, made)
         bench = self._room.rechecking(written)
         found = rechecking.recheck(
             self._trie, self._published.top, pending.first_index, written, bench
@@ -212,7 +228,7 @@ class CompiledEngine:
             whole, leaf = proving.descend(
                 octets,
                 place,
-                _array(key),
+                array_of(key),
                 path,
                 siblings,
                 count,
@@ -230,25 +246,16 @@ class CompiledEngine:
             return None, MapProof(passed, (found, state.value_hash()))
         return state, MapProof(passed, None)
 
-    def _run(
-        self,
-        first_index: int,
-        group: sealing.Group,
-        made: sealing.Made,
-        desk: sealing.Desk,
-        drafts: Sequence[Draft],
-        buckets: Mapping[bytes, bytes],
-    ) -> None:
-        """Run the kernel, with as much room in the trie as it needs."""
+    def _replace(self, puts: trie.Puts, count: int, hashes: np.ndarray) -> int:
+        """Make the trie with other buckets; give its top."""
+        frames, scratch = self._room.walking()
         while True:
-            top = self._published.top
-            found = sealing.seal(self._trie, top, first_index, group, made, desk)
-            if found == sealing.SEALED:
-                return
-            trie.settle(self._trie, False)
-            if found != sealing.NEEDS_NODES:
-                raise self._wrong(found, drafts[made.told[sealing.DETAIL]], buckets)
-            self._trie = trie.enlarge(self._trie)
+            nodes, top = self._trie, self._published.top
+            made = trie.replace(nodes, top, puts, count, hashes, frames, scratch)
+            if made != trie.NO_ROOM:
+                return int(made)
+            trie.settle(nodes, False)
+            self._trie = trie.enlarge(nodes)
 
     def _wrong(
         self, found: int, draft: Draft, buckets: Mapping[bytes, bytes]
@@ -262,128 +269,25 @@ class CompiledEngine:
             return EntryError(f"version {state.version} of a key: none can follow")
         return CorruptLogError(TABLE, place, "right at the second look only")
 
-    def _require(self) -> _Pending:
+    def _require(self) -> Pending:
         if self._pending is None:
             raise AnchorError("no group is sealed")
         return self._pending
 
 
-class _Room:
-    """Arrays that are used again, for every group; each is as great as was needed."""
-
-    def __init__(self) -> None:
-        self._octets: dict[str, np.ndarray] = {}
-        self._words: dict[str, np.ndarray] = {}
-        self._frames = trie.make_frames()
-        self._ranges = np.zeros((rechecking.RANGES, trie.FRAME_WORDS), np.int64)
-        self._cursors = np.zeros((2, 2), np.int64)
-
-    def sealing(self, group: sealing.Group) -> tuple[sealing.Made, sealing.Desk]:
-        """Give the arrays for a group to be sealed."""
-        octets, words = self._take_octets, self._take_words
-        count, buckets = group.states.size, group.value_ends.size
-        old = group.values.size // LEAF_OCTETS
-        total = old + count
-        made = sealing.Made(
-            entries=octets("entries", sealing.gap_octets(count) + group.bodies.size),
-            hashes=octets("hashes", 32 * count),
-            values=octets("values", (HASH_OCTETS + LEAF_OCTETS) * total),
-            places=octets("places", PLACE_OCTETS * total),
-            puts=trie.Puts(
-                words("prefixes", total), words("depths", total), words("at", total)
-            ),
-            gone=octets("gone", PLACE_OCTETS * buckets),
-            used=np.zeros(buckets, np.uint8),
-            told=np.zeros(sealing.TOLD_WORDS, np.int64),
-        )
-        desk = sealing.Desk(
-            order=words("order", count),
-            spare=words("spare", count),
-            leaves=octets("leaves", LEAF_OCTETS * total),
-            digests=octets("digests", 32 * (total + 1)),
-            old_digests=octets("old digests", 32 * old),
-            bits=words("bits", STACK),
-            stack=octets("stack", STACK_OCTETS),
-            frames=self._frames,
-            scratch=octets("scratch", SCRATCH_OCTETS),
-        )
-        return made, desk
-
-    def rechecking(self, written: rechecking.Written) -> rechecking.Bench:
-        """Give the arrays for a group to be looked at once more."""
-        octets, words = self._take_octets, self._take_words
-        count, buckets = written.ends.size, written.value_ends.size
-        return rechecking.Bench(
-            keys=octets("keys", 32 * count),
-            order=words("order", count),
-            spare=words("spare", count),
-            prefixes=words("prefixes", buckets),
-            depths=words("depths", buckets),
-            roots=octets("roots", 32 * buckets),
-            digests=octets("digests", 32 * (written.values.size // LEAF_OCTETS)),
-            leaf=octets("leaf", LEAF_OCTETS),
-            cursors=self._cursors,
-            ranges=self._ranges,
-            frames=self._frames,
-            stack=octets("sides", rechecking.SIDES_OCTETS),
-            scratch=octets("scratch", SCRATCH_OCTETS),
-            told=words("told", 1),
-        )
-
-    def _take_octets(self, name: str, size: int) -> np.ndarray:
-        return _enough(self._octets, name, size, np.uint8)
-
-    def _take_words(self, name: str, size: int) -> np.ndarray:
-        return _enough(self._words, name, size, np.int64)
-
-
-def _enough(arrays: dict[str, np.ndarray], name: str, size: int, kind: Any) -> Any:
-    found = arrays.get(name)
-    if found is None or found.size < size:
-        found = arrays[name] = np.zeros(max(64, 2 * size), kind)
-    return found
-
-
-def _joined(parts: Iterable[bytes]) -> np.ndarray:
-    return _array(bytearray().join(parts))
-
-
-def _array(octets: bytes | bytearray) -> np.ndarray:
-    """Give octets as all kernels take them: an array that could be written to."""
-    if not octets:
-        return np.zeros(0, np.uint8)
-    return np.frombuffer(
-        bytearray(octets) if isinstance(octets, bytes) else octets, np.uint8
-    )
-
-
-def _ends(parts: Sequence[bytes], gap: int = 0) -> np.ndarray:
-    """Say where each part ends, with a gap before each."""
-    sizes = [gap + len(part) for part in parts]
-    return np.cumsum(np.array(sizes, np.int64))
-
-
-def _cut(octets: bytes, ends: Iterable[int], gap: int = 0) -> list[bytes]:
-    starts = (0, *ends)
-    return [octets[start + gap : end] for start, end in pairwise(starts)]
-
-
-def _cut_evenly(octets: bytes, size: int) -> list[bytes]:
-    return [octets[at : at + size] for at in range(0, len(octets), size)]
-
-
-def _group(
+def group_of(
     drafts: Sequence[Draft], places: list[bytes], values: list[bytes]
 ) -> sealing.Group:
+    """Bring a group's drafts and buckets, which are in order, into a kernel."""
     bodies = [draft.body for draft in drafts]
     return sealing.Group(
-        keys=_joined([draft.key for draft in drafts]),
-        states=_array(bytearray([draft.state for draft in drafts])),
-        bodies=_joined(bodies),
-        ends=_ends(bodies),
-        places=_joined(places),
-        values=_joined(values),
-        value_ends=_ends(values),
+        keys=joined([draft.key for draft in drafts]),
+        states=array_of(bytearray([draft.state for draft in drafts])),
+        bodies=joined(bodies),
+        ends=ends_of(bodies),
+        places=joined(places),
+        values=joined(values),
+        value_ends=ends_of(values),
     )
 
 
@@ -399,44 +303,45 @@ def _entries(made: sealing.Made, group: sealing.Group) -> tuple[bytes, ...]:
     octets = made.entries[: sealing.gap_octets(count) + group.bodies.size].tobytes()
     gap = sealing.gap_octets(1)
     ends = (group.ends + gap * np.arange(1, count + 1)).tolist()
-    return tuple(_cut(octets, ends, 1))
+    return tuple(cut(octets, ends, 1))
 
 
 def _puts(made: sealing.Made) -> list[tuple[bytes, bytes | None]]:
     count, gone, octets = made.told[: sealing.VALUES + 1].tolist()
     values = made.values[:octets].tobytes()
     ends = [*made.puts.at[1:count].tolist(), octets]
-    places = _cut_evenly(made.places[: PLACE_OCTETS * count].tobytes(), PLACE_OCTETS)
+    places = cut_evenly(made.places[: PLACE_OCTETS * count].tobytes(), PLACE_OCTETS)
     puts: list[tuple[bytes, bytes | None]] = list(
-        zip(places, _cut(values, ends if count else ()), strict=True)
+        zip(places, cut(values, ends if count else ()), strict=True)
     )
     if gone:
         split = made.gone[: PLACE_OCTETS * gone].tobytes()
-        puts += [(place, None) for place in _cut_evenly(split, PLACE_OCTETS)]
+        puts += [(place, None) for place in cut_evenly(split, PLACE_OCTETS)]
         puts.sort(key=itemgetter(0))
     return puts
 
 
-def _written(
-    pending: _Pending, made: Sequence[tuple[bytes, bytes]]
+def written_of(
+    pending: Pending, made: Sequence[tuple[bytes, bytes]]
 ) -> rechecking.Written:
+    """Bring a sealed group into the kernel that looks at it once more."""
     sealed = pending.sealed
     values = [value for _, value in made]
     return rechecking.Written(
-        entries=_array(bytearray(b"\x00").join((b"", *sealed.entries))),
-        ends=_ends(sealed.entries, 1),
-        hashes=_array(sealed.leaf_hashes),
-        places=_joined([place for place, _ in made]),
-        values=_joined(values),
-        value_ends=_ends(values),
-        old_values=_joined(pending.before),
-        old_ends=_ends(pending.before),
-        root=_array(sealed.root),
+        entries=array_of(bytearray(b"\x00").join((b"", *sealed.entries))),
+        ends=ends_of(sealed.entries, 1),
+        hashes=array_of(sealed.leaf_hashes),
+        places=joined([place for place, _ in made]),
+        values=joined(values),
+        value_ends=ends_of(values),
+        old_values=joined(pending.before),
+        old_ends=ends_of(pending.before),
+        root=array_of(sealed.root),
     )
 
 
 def _fault(
-    found: int, number: int, pending: _Pending, made: Sequence[tuple[bytes, bytes]]
+    found: int, number: int, pending: Pending, made: Sequence[tuple[bytes, bytes]]
 ) -> CorruptLogError:
     """Say what the second look found."""
     if found in (rechecking.WRONG_HASH, rechecking.WRONG_ENTRY):
@@ -446,30 +351,6 @@ def _fault(
         )
     place = made[number][0] if number < len(made) else b""
     return CorruptLogError(TABLE, place, _FAULTS[found])
-
-
-def _build(places: list[bytes], roots: list[bytes]) -> tuple[Trie, int]:
-    count = len(places)
-    nodes = max(trie.FIRST_NODES, 1 << (3 * count).bit_length())
-    joined_places, joined_roots = _joined(places), _joined(roots)
-    while True:
-        made = trie.make_trie(nodes)
-        top = trie.build(
-            made,
-            joined_places,
-            joined_roots,
-            count,
-            trie.make_puts(count),
-            trie.make_frames(),
-            np.zeros(SCRATCH_OCTETS, np.uint8),
-        )
-        if top >= 0:
-            return made, top
-        if top != trie.NO_ROOM:
-            place = places[trie.WRONG_PLACE - top]
-            upper.read_place(place)
-            raise CorruptLogError(TABLE, place, "overlaps the bucket before it")
-        nodes *= 2
 
 
 def _find(state: _Snapshot, key: bytes) -> tuple[bytes, bytes | None]:
@@ -485,7 +366,7 @@ def _find(state: _Snapshot, key: bytes) -> tuple[bytes, bytes | None]:
 def _path(
     path: np.ndarray, siblings: np.ndarray, count: int
 ) -> tuple[tuple[int, bytes], ...]:
-    hashes = _cut_evenly(siblings[: 32 * count].tobytes(), 32)
+    hashes = cut_evenly(siblings[: 32 * count].tobytes(), 32)
     return tuple(zip(path[:count].tolist(), hashes, strict=True))
 
 
@@ -496,26 +377,3 @@ def _proving_room(octets: int) -> tuple[np.ndarray, ...]:
         np.empty(STACK_OCTETS, np.uint8),
         np.empty(SCRATCH_OCTETS, np.uint8),
     )
-
-
-def prepare() -> None:
-    """Compile every kernel, or load it: the first call of each is as fast as any."""
-    nodes, octets = trie.make_trie(), np.zeros(64, np.uint8)
-    words, frames = np.zeros(2, np.int64), trie.make_frames()
-    puts = trie.make_puts(1)
-    room = _Room()
-    group = _group([], [], [])
-    sealed = Sealed((), b"", [], EMPTY_ROOT, 0)
-    written = _written(_Pending(0, [], sealed, 0), [])
-    proving_room = (octets, words, octets, octets)
-    _compile(trie.locate, nodes, 1, octets, 1, octets)
-    _compile(trie.lead, nodes, 1, 1, octets, octets, octets)
-    _compile(trie.settle, nodes, True)
-    _compile(trie.build, nodes, octets, octets, 1, puts, frames, octets)
-    _compile(sealing.seal, nodes, 1, 1, group, *room.sealing(group))
-    _compile(rechecking.recheck, nodes, 1, 1, written, room.rechecking(written))
-    _compile(proving.descend, *[octets] * 5, 1, octets, *proving_room)
-
-
-def _compile(dispatcher: Any, *arguments: Any) -> None:
-    dispatcher.compile(tuple(map(numba.typeof, arguments)))

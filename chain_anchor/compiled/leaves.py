@@ -12,7 +12,11 @@ from chain_anchor.compiled.kernels import (
     shared,
     word_at,
 )
-from chain_anchor.compiled.sha256 import inner_digest, map_leaf_digest
+from chain_anchor.compiled.sha256 import (
+    inner_digest,
+    map_leaf_digest,
+    map_leaf_digests,
+)
 from chain_anchor.compiled.trie import MAX_DEPTH
 
 HASH_OCTETS = 32
@@ -60,12 +64,16 @@ def hash_leaves(
     octets: Octets, start: int, count: int, digests: Octets, scratch: Octets
 ) -> None:
     """Hash leaves that follow each other."""
-    for n in range(count):
-        map_leaf_digest(octets, start + LEAF_OCTETS * n, digests, 32 * n, scratch)
+    for n in range(0, count - 1, 2):
+        leaf = start + LEAF_OCTETS * n
+        map_leaf_digests(octets, leaf, LEAF_OCTETS, digests, 32 * n, scratch)
+    if count & 1:
+        leaf = start + LEAF_OCTETS * (count - 1)
+        map_leaf_digest(octets, leaf, digests, 32 * (count - 1), scratch)
 
 
 @part
-def root_of(  # noqa: PLR0913
+def root_of(
     octets: Octets,
     start: int,
     count: int,
@@ -82,10 +90,16 @@ def root_of(  # noqa: PLR0913
     From left to right, like `chain_anchor.leaves.Digests.root`.
 
     Args:
-        octets: the leaves, from `start` on.
-        digests: their hashes, from number `first` on.
-        target: where the root goes, from `at` on.
-        bits, stack: `STACK` words, and 32 octets each, to remember in.
+        octets: the leaves.
+        start: where the first one is.
+        count: how many.
+        digests: their hashes.
+        first: the number of the first one's.
+        target: where the root goes.
+        at: the place there.
+        bits: `STACK` words to remember in.
+        stack: `STACK_OCTETS` to remember in.
+        scratch: room to hash.
     """
     waiting = 0
     for n in range(count):

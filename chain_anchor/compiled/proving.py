@@ -9,7 +9,6 @@ from chain_anchor.compiled.kernels import (
     first_difference,
     kernel,
     part,
-    shared,
     word_at,
 )
 from chain_anchor.compiled.leaves import (
@@ -25,7 +24,7 @@ from chain_anchor.compiled.sha256 import inner_digest
 
 
 @kernel
-def descend(  # noqa: PLR0913
+def descend(
     value: Octets,
     place: Octets,
     key: Octets,
@@ -41,8 +40,17 @@ def descend(  # noqa: PLR0913
     """Follow a key to a leaf of a bucket.
 
     Args:
-        count: how many nodes of the path were above; those below are added.
+        value: the bucket.
+        place: its key in the table.
+        key: the map key.
+        path: bits of the nodes passed.
+        siblings: the hashes of their other sides.
+        count: how many were passed above; those in the bucket are added.
         root: gets the root that path and leaf give.
+        digests: room for the hashes of the leaves.
+        bits: room for `leaves.root_of`.
+        stack: room for `leaves.root_of`.
+        scratch: room to hash.
 
     Returns:
         How many nodes the whole path has, and which leaf is reached: -1 if the
@@ -76,7 +84,7 @@ def descend(  # noqa: PLR0913
 
 
 @part
-def _fold(  # noqa: PLR0913
+def _fold(
     key: Octets,
     path: Octets,
     siblings: Octets,

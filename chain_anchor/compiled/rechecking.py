@@ -46,6 +46,7 @@ from chain_anchor.compiled.trie import (
     Trie,
     enter,
     go_on,
+    last_of,
 )
 
 RANGES = 258
@@ -116,7 +117,11 @@ def recheck(
     """Look at a sealed group once more: it has one entry, or more.
 
     Args:
-        trie, top: the trie before the group.
+        trie: the trie before the group.
+        top: its top.
+        first_index: index of the first entry.
+        written: what is looked at.
+        bench: room for it.
 
     Returns:
         `RIGHT`, or what is wrong, with its number in `bench.told`.
@@ -173,7 +178,7 @@ def _check_shapes(written: Written, bench: Bench) -> int:
             return WRONG_PLACE
         if count_leaves(written.value_ends[n] - _start_of(written.value_ends, n)) == 0:
             return WRONG_LEAVES
-        last = prefix | (1 << (MAX_DEPTH - depth)) - 1 if depth else -1
+        last = last_of(prefix, depth)
         bench.prefixes[n] = prefix
         bench.depths[n] = depth
     return RIGHT
@@ -193,23 +198,34 @@ def _check_leaves(first_index: int, written: Written, bench: Bench) -> int:
         if side >= 0:
             copy(written.old_values, cursors[OLD, 1], bench.leaf, 0, LEAF_OCTETS)
             _advance(cursors, OLD, written.old_ends)
-        if side <= 0:
-            key = 32 * bench.order[done]
-            if side < 0:
-                copy(bench.keys, key, bench.leaf, 0, HASH_OCTETS)
-                for n in range(HASH_OCTETS, LEAF_OCTETS):
-                    bench.leaf[n] = 0
-            while done < count and _follows(first_index, written, bench, done):
-                done += 1
-            if done < count and _is_of_leaf(bench, done):
-                return WRONG_ENTRY
+        else:
+            _begin(bench, done)
+        while done < count and _follows(first_index, written, bench, done):
+            done += 1
+        if done < count and _is_of_leaf(bench, done):
+            return WRONG_ENTRY
         bench.told[0] = cursors[NEW, 0]
-        if cursors[NEW, 0] == written.value_ends.size:
-            return WRONG_LEAVES
-        if not same(bench.leaf, 0, written.values, cursors[NEW, 1], LEAF_OCTETS):
+        if not _is_next(written, bench):
             return WRONG_LEAVES
         _advance(cursors, NEW, written.value_ends)
     return RIGHT if cursors[NEW, 0] == written.value_ends.size else WRONG_LEAVES
+
+
+@part
+def _begin(bench: Bench, done: int) -> None:
+    """Begin a leaf for a key that there was not."""
+    copy(bench.keys, 32 * bench.order[done], bench.leaf, 0, HASH_OCTETS)
+    for n in range(HASH_OCTETS, LEAF_OCTETS):
+        bench.leaf[n] = 0
+
+
+@part
+def _is_next(written: Written, bench: Bench) -> bool:
+    """Tell whether the leaf is the next that will be written."""
+    bucket, at = bench.cursors[NEW, 0], bench.cursors[NEW, 1]
+    if bucket == written.value_ends.size:
+        return False
+    return same(bench.leaf, 0, written.values, at, LEAF_OCTETS)
 
 
 @part

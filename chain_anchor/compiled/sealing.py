@@ -1,8 +1,7 @@
 """The kernel that seals a group: the twin of `chain_anchor.buckets.PlainEngine.seal`.
 
 Changes are sorted by key, so those of one bucket stand together, and buckets are met
-in the order they have in the table. Each is read, checked, changed and laid out anew;
-then the trie is made over them.
+in the order they have in the table. Each is read, checked, changed and laid out anew.
 """
 
 from typing import NamedTuple
@@ -34,12 +33,10 @@ from chain_anchor.compiled.leaves import (
 from chain_anchor.compiled.sha256 import digest, map_leaf_digest
 from chain_anchor.compiled.sorting import sort_keys
 from chain_anchor.compiled.trie import (
-    NO_ROOM,
     PLACE_OCTETS,
     Puts,
     Trie,
     find,
-    replace,
     set_place,
 )
 
@@ -50,11 +47,11 @@ CHANGE_HEAD = 82
 MAX_COUNT = 2**63 - 1
 
 # Words in which a group's outcome is told.
-PUTS, GONE, VALUES, TOP, NEW_KEYS, DETAIL = range(6)
-TOLD_WORDS = 6
+PUTS, GONE, VALUES, NEW_KEYS, DETAIL = range(5)
+TOLD_WORDS = 5
 
 # What `seal` gives.
-SEALED, NEEDS_NODES, WRONG_BUCKET, WRONG_STATE = range(4)
+SEALED, WRONG_BUCKET, WRONG_STATE = range(3)
 
 
 class Group(NamedTuple):
@@ -116,7 +113,7 @@ def seal(
     """Seal a group.
 
     Returns:
-        `SEALED`, with the outcome in `made`; `NEEDS_NODES`: the trie must be enlarged;
+        `SEALED`, with the outcome in `made`, but the trie as it was;
         `WRONG_BUCKET`: the bucket of draft `DETAIL` is not what was written;
         `WRONG_STATE`: the state that draft `DETAIL` follows is none.
     """
@@ -150,14 +147,11 @@ def seal(
             told[GONE] += 1
         _lay(total, depth, made, desk)
         start = stop
-    told[TOP] = replace(
-        trie, top, made.puts, told[PUTS], made.values, desk.frames, desk.scratch
-    )
-    return NEEDS_NODES if told[TOP] == NO_ROOM else SEALED
+    return SEALED
 
 
 @part
-def _end_of(  # noqa: PLR0913
+def _end_of(
     keys: Octets, order: np.ndarray, start: int, count: int, prefix: int, depth: int
 ) -> int:
     """Find the first draft after `start` that belongs in another bucket."""
@@ -195,7 +189,7 @@ def _start_of(ends: np.ndarray, number: int) -> int:
 
 
 @part
-def _read(  # noqa: PLR0913
+def _read(
     trie: Trie,
     node: int,
     group: Group,
@@ -232,7 +226,7 @@ def _read(  # noqa: PLR0913
 
 
 @part
-def _merge(  # noqa: PLR0913
+def _merge(
     first_index: int,
     group: Group,
     bucket: int,
@@ -283,7 +277,7 @@ def _begin(keys: Octets, key: int, leaves: Octets, at: int) -> None:
 
 
 @part
-def _change(  # noqa: PLR0913
+def _change(
     first_index: int,
     group: Group,
     leaf: int,

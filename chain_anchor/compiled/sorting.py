@@ -6,7 +6,7 @@ from chain_anchor.compiled.kernels import Octets, compare, part
 
 
 @part
-def sort_keys(  # noqa: PLR0913
+def sort_keys(
     octets: Octets,
     start: int,
     step: int,
@@ -32,7 +32,7 @@ def sort_keys(  # noqa: PLR0913
 
 
 @part
-def _merge(  # noqa: PLR0913
+def _merge(
     octets: Octets,
     start: int,
     step: int,

@@ -46,8 +46,6 @@ FRAME_WORDS = 6
 FRAMES = MAX_DEPTH + 2
 
 NO_ROOM = -1
-WRONG_PLACE = -2
-"""What `build` gives when place 0 is wrong; one less for each place further on."""
 
 
 class Trie(NamedTuple):
@@ -138,7 +136,7 @@ def set_place(places: Octets, number: int, prefix: int, depth: int) -> None:
 
 
 @kernel
-def lead(  # noqa: PLR0913
+def lead(
     trie: Trie, top: int, bits: int, path: Octets, siblings: Octets, place: Octets
 ) -> tuple[int, int]:
     """Follow a key to the bucket that the map's nodes lead to: `upper.lead`.
@@ -207,8 +205,8 @@ def settle(trie: Trie, publish: bool) -> None:
     words[LOST] = 0
 
 
-@part
-def replace(  # noqa: PLR0913
+@kernel
+def replace(
     trie: Trie,
     top: int,
     puts: Puts,
@@ -220,7 +218,7 @@ def replace(  # noqa: PLR0913
     """Make the trie with other buckets at some places: `upper.replace`.
 
     Returns:
-        Its top; `NO_ROOM` if nodes are missing.
+        Its top; `NO_ROOM` if nodes are missing: what was made must be reverted.
     """
     depth, result = 0, top
     enter(frames, 0, top, 0, count)
@@ -315,35 +313,26 @@ def _join(
 
 
 @kernel
-def build(  # noqa: PLR0913
-    trie: Trie,
-    places: Octets,
-    roots: Octets,
-    count: int,
-    puts: Puts,
-    frames: np.ndarray,
-    scratch: Octets,
-) -> int:
-    """Make the trie over all buckets: `upper.build`.
+def lay_out(places: Octets, count: int, puts: Puts) -> int:
+    """Make puts of all places of the table, whose hashes follow each other.
 
     Returns:
-        Its top; `NO_ROOM` if nodes are missing; `WRONG_PLACE` - n where place n is none,
-        or overlaps the one before.
+        -1, or the number of the first that is no place, or overlaps the one before.
     """
     last = 0
     for n in range(count):
         prefix, depth = word_at(places, 9 * n), int(places[9 * n + 8])
         wrong = depth > MAX_DEPTH or prefix != shared(prefix, min(depth, MAX_DEPTH))
         if wrong or (n and not unsigned_below(last, prefix)):
-            return WRONG_PLACE - n
-        last = prefix | (1 << (MAX_DEPTH - depth)) - 1 if depth else -1
+            return n
+        last = last_of(prefix, depth)
         puts.prefixes[n] = prefix
         puts.depths[n] = depth
         puts.at[n] = 32 * n
-    if count == 0:
-        return 0
-    top = replace(trie, 0, puts, count, roots, frames, scratch)
-    if top != NO_ROOM:
-        trie.words[MADE] = 0
-        trie.words[LOST] = 0
-    return top
+    return -1
+
+
+@part
+def last_of(prefix: int, depth: int) -> int:
+    """Give the greatest first bits of a key that belong in a place."""
+    return prefix | (1 << (MAX_DEPTH - depth)) - 1 if depth else -1

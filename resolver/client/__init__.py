@@ -14,12 +14,15 @@ from resolver.session.exchange import RetryPolicy, ServerAddress
 if TYPE_CHECKING:
     from resolver.client.aio import AsyncClient
     from resolver.client.blocking import Client
+    from resolver.client.known_logs import KnownLog, KnownLogs
 
 __all__ = [
     "Answer",
     "AsyncClient",
     "Client",
     "ClientSettings",
+    "KnownLog",
+    "KnownLogs",
     "Result",
     "RetryPolicy",
     "ServerAddress",
@@ -27,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import one of the twins."""
+    """Import one of the twins, or what only proofs need."""
     if name == "Client":
         from resolver.client.blocking import Client
 
@@ -36,4 +39,8 @@ def __getattr__(name: str) -> Any:
         from resolver.client.aio import AsyncClient
 
         return AsyncClient
+    if name in ("KnownLog", "KnownLogs"):
+        from resolver.client import known_logs
+
+        return getattr(known_logs, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

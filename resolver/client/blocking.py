@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from registry.model.codes import ResponseCode
 from registry.model.typed import Site
@@ -23,7 +23,11 @@ from resolver.client.conversation import (
     Say,
     remember_no_login,
 )
-from resolver.client.settings import ClientSettings, check_concurrency
+from resolver.client.settings import (
+    ClientSettings,
+    check_concurrency,
+    required_logs,
+)
 from resolver.client.sockets import BlockingConnection, SocketTransport
 from resolver.client.window import Window
 from resolver.errors import ResolverError
@@ -33,6 +37,9 @@ from resolver.session.login import Spoken, log_in
 from resolver.session.signature import SALT_OCTETS, Credential
 from resolver.wire.codes import OpCode
 from resolver.wire.message import Message
+
+if TYPE_CHECKING:
+    from chain_anchor.proof import Verified
 
 T = TypeVar("T")
 
@@ -193,6 +200,28 @@ class Client:
     def site(self) -> Site:
         """Ask the server where it answers, and with which key."""
         return self._hold(self._conversations.site())
+
+    def prove(self, identifier: str, *, history: bool = False) -> "Verified":
+        """Prove what is registered under an identifier, or that nothing is.
+
+        Asks the log of the node whose identifier it is and verifies what comes against
+        the keys in the settings' `known_logs`; nothing else has to be believed.
+
+        Args:
+            identifier: As a person writes it.
+            history: Whether its earlier changes are proved, too.
+
+        Raises:
+            AnchorError: The proof does not hold (`chain_anchor.errors`).
+            AnswerError: The node refuses.
+            UnreachableError: Nobody answered in time.
+            SetupError: The settings name no log for it.
+        """
+        from resolver.client.proofs import prove
+
+        logs = required_logs(self._settings)
+        seconds = self._settings.retry.lifetime_seconds
+        return prove(logs, identifier, history=history, timeout_seconds=seconds)
 
     def _through(self, window: Window, identifiers: Iterable[str]) -> Iterator[Result]:
         """Send identifiers through a window; keep only those that are in it."""

@@ -3,8 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from resolver.errors import SetupError
 from resolver.session.exchange import RetryPolicy
+
+if TYPE_CHECKING:
+    from resolver.client.known_logs import KnownLogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ class ClientSettings:
     max_connections: int = 4
     """TCP connections to one server."""
 
+    known_logs: "KnownLogs | None" = None
+    """Logs whose proofs are believed; for `prove` only."""
+
     clock: Callable[[], float] = time.time  # noqa: TID251 (injected, not called)
     """Seconds since 1970, for the expiration of requests."""
 
@@ -44,3 +52,16 @@ def check_concurrency(concurrency: int, settings: ClientSettings) -> int:
     if concurrency < 1:
         raise ValueError(f"concurrency {concurrency}: at least 1 expected")
     return min(concurrency, settings.max_in_flight)
+
+
+def required_logs(settings: ClientSettings) -> "KnownLogs":
+    """Give the logs that a client believes.
+
+    Raises:
+        SetupError: It was given none.
+    """
+    if settings.known_logs is None:
+        message = "this client believes no log"
+        hint = "ClientSettings(known_logs=KnownLogs.of_ready(READY))"
+        raise SetupError(message, hint)
+    return settings.known_logs

@@ -76,7 +76,7 @@ def run(options: MonitorOptions) -> int:
     watches = _watches(options.watch)
     with (
         closing(LogReader(url)) as reader,
-        closing(_file(options.state, key)) as file,
+        closing(_file(options, key)) as file,
     ):
         following = Following(file, reader, watches)
         talk = _JsonTalk() if options.json else _Talk()
@@ -319,8 +319,10 @@ def _watches(texts: Sequence[str]) -> tuple[Watch, ...]:
         raise SetupError(f"--watch: {error}", hint) from error
 
 
-def _file(path: Path, key: VerifierKey) -> MonitorFile:
+def _file(options: MonitorOptions, key: VerifierKey) -> MonitorFile:
+    # A node's key may have changed since: then the log itself says so.
+    pinned = options.key is not None
     try:
-        return MonitorFile.open(path, key)
+        return MonitorFile.open(options.state, key, pinned=pinned)
     except MonitorFileError as error:
         raise SetupError(str(error), "choose another --state FILE") from error

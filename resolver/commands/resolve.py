@@ -8,15 +8,13 @@ from rich.table import Table
 
 from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical
-from registry.model.value import Value
 from resolver.client import Client
 from resolver.client.answer import Answer
 from resolver.commands.console import fail, print_json, say, show, table
 from resolver.commands.running import server_address
+from resolver.commands.values import value_dict, values_table
 from resolver.errors import answer_error
 from resolver.session.walk import Hop
-
-_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +63,7 @@ def show_answer(answer: Answer) -> None:
     if answer.hops:
         show(hops_table(answer.hops))
     if answer.values:
-        made = table(answer.identifier, "index", "type", "data", "ttl")
-        for value in answer.values:
-            data = escape(_readable(value))
-            made.add_row(str(value.index), escape(value.type), data, f"{value.ttl} s")
-        show(made)
+        show(values_table(answer.identifier, answer.values))
         kept = "" if answer.authoritative else ", from the recursive node's cache"
         say(f"good for {answer.ttl_seconds} s{kept}")
 
@@ -96,30 +90,13 @@ def as_dict(answer: Answer) -> dict[str, object]:
         "code": answer.code,
         "authoritative": answer.authoritative,
         "ttl_seconds": answer.ttl_seconds,
-        "values": [_value_dict(value) for value in answer.values],
+        "values": [value_dict(value) for value in answer.values],
     }
     if answer.message:
         found["message"] = answer.message
     if answer.hops:
         found["trace"] = [_hop_dict(hop) for hop in answer.hops]
     return found
-
-
-def _value_dict(value: Value) -> dict[str, object]:
-    return {
-        "index": value.index,
-        "type": value.type,
-        **_data_dict(value),
-        "ttl": value.ttl,
-        "timestamp": value.timestamp,
-    }
-
-
-def _data_dict(value: Value) -> dict[str, str]:
-    try:
-        return {"data": value.data.decode()}
-    except UnicodeDecodeError:
-        return {"hex": value.data.hex()}
 
 
 def _hop_dict(hop: Hop) -> dict[str, object]:
@@ -132,13 +109,6 @@ def _hop_dict(hop: Hop) -> dict[str, object]:
         "milliseconds": round(hop.elapsed_seconds * 1000, 3),
         "from_cache": hop.from_cache,
     }
-
-
-def _readable(value: Value) -> str:
-    text = _data_dict(value).get("data")
-    if text is None or not text.isprintable():
-        return f"{len(value.data)} octets: {value.data[: _SHOWN // 4].hex()}..."
-    return text
 
 
 def _code(code: int) -> str:

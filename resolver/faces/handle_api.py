@@ -8,14 +8,16 @@
     *               /api/sessions           not supported
 
 Emulator convention: a node that answers with its own authority sends the record's
-serial as `ETag`, for conditional writes (`resolver.faces.handle_writing`).
+serial as `ETag`, for conditional writes (`resolver.faces.handle_writing`). Who changes
+something with `receipt=true` is given its proof (`resolver.faces.log_receipts`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
+from chain_anchor.errors import AnchorError
 from registry.change import check_homed, check_prefix
 from registry.errors import RegistryError
 from registry.model.codes import ResponseCode
@@ -43,6 +45,7 @@ from resolver.faces.handle_asking import (
 from resolver.faces.handle_json import values_as_json
 from resolver.faces.handle_writing import Writing, serial_of, tag_header
 from resolver.faces.json_path import LARGEST_U32, Place, read_json
+from resolver.faces.log_receipts import JsonObject, prefix_receipt, unproved
 from resolver.faces.structured_json import read_base64, site_as_json
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.request import OnHandle, Resolution, Verify
@@ -190,6 +193,7 @@ class HandleApi:
         prefix = call.subject or (call.parameters.one("prefix") or "").encode()
         if opcode is not OpCode.LIST_HOMED_PREFIXES and not prefix:
             raise call.parameters.error("prefix", "a prefix")
+        proved = opcode is not OpCode.LIST_HOMED_PREFIXES and self._proves(call)
         asked = OnHandle(prefix or b"/")
         outcome = await self._asking.ask(opcode, asked, _NOTHING, call)
         if outcome.code != ResponseCode.SUCCESS:
@@ -197,7 +201,28 @@ class HandleApi:
         if isinstance(outcome.told, Handles):
             names = [name.decode() for name in outcome.told.handles]
             return tell(call, {"prefixes": names})
-        return tell(call, {"prefix": prefix.decode(errors="replace")})
+        document: dict[str, Any] = {"prefix": prefix.decode(errors="replace")}
+        if proved:
+            document["receipt"] = self._prefix_receipt(prefix)
+        return tell(call, document)
+
+    def _proves(self, call: Call) -> bool:
+        """Tell whether a receipt is wanted, and check that there can be one."""
+        wanted = call.parameters.flag("receipt")
+        if wanted and self._node.sealing is None:
+            raise not_supported("this node keeps no log and gives no receipts")
+        return wanted
+
+    def _prefix_receipt(self, prefix: bytes) -> JsonObject:
+        node = self._node
+        assert node.sealing is not None
+        name = check_prefix(canonical(prefix, node.settings.case_rule))
+        try:
+            receipt = prefix_receipt(node.sealing, name)
+        except (AnchorError, RegistryError) as error:
+            raise unproved(name.decode(), error) from error
+        node.telemetry.log_requests["receipt"] += 1
+        return receipt
 
     async def _site(self, call: Call) -> Response:
         call.allow("GET", "HEAD")

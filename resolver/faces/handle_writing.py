@@ -6,16 +6,18 @@ unless the query says otherwise.
 
 Emulator convention: a write with `If-Match` is done only if the record's tag, which is
 its serial in the registry, still matches; one with `If-None-Match: *` only if there is
-no record; else HTTP 412 (RFC 9110 §13.1).
+no record; else HTTP 412 (RFC 9110 §13.1). One with `receipt=true` is answered with its
+proof (`resolver.faces.log_receipts`).
 """
 
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from registry.change import Change
+from registry.change import Change, Receipt
 from registry.errors import GroupElsewhereError, SerialError
 from registry.journal import Operation
 from registry.model.codes import ResponseCode
@@ -31,12 +33,19 @@ from resolver.faces.handle_asking import (
 )
 from resolver.faces.handle_json import read_values
 from resolver.faces.json_path import LARGEST_U32, read_json
+from resolver.faces.log_receipts import (
+    JsonObject,
+    Prover,
+    record_receipt,
+    submit_proving,
+)
 from resolver.handlers.writes import MAX_GROUPS_ELSEWHERE
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.request import OnHandle, RemoveValues, WithValues
 from resolver.wire.response import Named
 
 if TYPE_CHECKING:
+    from registry.access import Access
     from registry.service import Registry
     from resolver.elsewhere import Elsewhere
     from resolver.node import Node
@@ -108,9 +117,8 @@ class Writing:
         return await self._write(call, _Write(opcode, indexes=indexes))
 
     async def _write(self, call: Call, write: _Write) -> Response:
-        headers = call.request.headers
-        if b"if-match" in headers or b"if-none-match" in headers:
-            return await self._write_if(call, write)
+        if _is_conditional(call) or call.parameters.flag("receipt"):
+            return await self._write_here(call, write)
         asked = write.asked(call.subject)
         outcome = await self._asking.ask(write.opcode, asked, write.flags, call)
         if outcome.code != ResponseCode.SUCCESS:
@@ -119,38 +127,72 @@ class Writing:
         name = told.handle.decode() if isinstance(told, Named) else call.handle
         return tell(call, {"handle": name}, write.status)
 
-    async def _write_if(self, call: Call, write: _Write) -> Response:
-        """Write on a condition, for which the binary protocol has no word."""
+    async def _write_here(self, call: Call, write: _Write) -> Response:
+        """Write what the binary protocol has no words for: conditions and receipts."""
         node = self._node
-        if node.registry is None or node.access is None or write.mint:
-            message = "a conditional write needs the node that keeps the record"
+        if node.registry is None or node.access is None:
+            message = "a condition or a receipt needs the node that keeps the record"
             raise not_supported(message)
-        rule = node.settings.case_rule
-        change = Change(
+        prove = self._prover(call)
+        change = self._change(call, write, node.registry, node.access)
+        self._asking.count(write.opcode)
+        made, receipt = await self._submit(node.registry, change, prove)
+        node.telemetry.answers[ResponseCode.SUCCESS] += 1
+        document: dict[str, Any] = {
+            "handle": made.name.decode() if write.mint else call.handle
+        }
+        if receipt is not None:
+            document["receipt"] = receipt
+        kept = write.opcode is not OpCode.DELETE_HANDLE
+        headers = (tag_header(made.serial),) if kept else ()
+        return tell(call, document, write.status, headers)
+
+    def _change(
+        self, call: Call, write: _Write, registry: "Registry", access: "Access"
+    ) -> Change:
+        rule = self._node.settings.case_rule
+        expected = None
+        if _is_conditional(call):
+            if write.mint:
+                message = "a condition on a name that is yet to be made"
+                raise not_supported(message)
+            current = serial_of(registry, call.subject, rule)
+            expected = _expected(call.request, current)
+        return Change(
             _OPERATIONS[write.opcode],
-            canonical(call.subject, rule),
+            canonical(_minted(call.subject) if write.mint else call.subject, rule),
             values=write.values,
             indexes=write.indexes,
             overwrite=write.overwrite,
             actor=call.identity,
-            trusted=node.access.trusts(call.identity),
-            expected_serial=_expected(
-                call.request, serial_of(node.registry, call.subject, rule)
-            ),
+            trusted=access.trusts(call.identity),
+            expected_serial=expected,
         )
-        self._asking.count(write.opcode)
-        serial = await self._submit(node.registry, change)
-        node.telemetry.answers[ResponseCode.SUCCESS] += 1
-        kept = write.opcode is not OpCode.DELETE_HANDLE
-        headers = (tag_header(serial),) if kept else ()
-        return tell(call, {"handle": call.handle}, write.status, headers)
 
-    async def _submit(self, registry: "Registry", change: Change) -> int:
+    def _prover(self, call: Call) -> Prover | None:
+        """Give what makes the receipt of a change; None where nobody wants one."""
+        if not call.parameters.flag("receipt"):
+            return None
+        sealing, telemetry = self._node.sealing, self._node.telemetry
+        if sealing is None:
+            raise not_supported("this node keeps no log and gives no receipts")
+
+        def prove(made: Receipt) -> JsonObject:
+            receipt = record_receipt(sealing, made)
+            telemetry.log_requests["receipt"] += 1
+            return receipt
+
+        return prove
+
+    async def _submit(
+        self, registry: "Registry", change: Change, prove: Prover | None
+    ) -> tuple[Receipt, JsonObject | None]:
         """Make a change, fetching the administrator groups that live elsewhere."""
         known: dict[tuple[bytes, int], Value | None] = {}
         while True:
             try:
-                receipt = await registry.submit(replace(change, elsewhere=known))
+                asked = replace(change, elsewhere=known)
+                return await submit_proving(registry, asked, prove)
             except GroupElsewhereError as needed:
                 if len(known) >= MAX_GROUPS_ELSEWHERE:
                     raise
@@ -160,8 +202,17 @@ class Writing:
                 )
             except SerialError as error:
                 raise _precondition(str(error)) from None
-            else:
-                return receipt.serial
+
+
+def _is_conditional(call: Call) -> bool:
+    headers = call.request.headers
+    return b"if-match" in headers or b"if-none-match" in headers
+
+
+def _minted(handle: bytes) -> bytes:
+    """Append what nobody can have registered, as `resolver.handlers.writes` does."""
+    start = handle if b"/" in handle else handle + b"/"
+    return start + secrets.token_hex(8).encode()
 
 
 def serial_of(registry: "Registry | None", handle: bytes, rule: CaseRule) -> int:

@@ -40,6 +40,7 @@ TILE_TYPE = "application/octet-stream"
 _TILE = b"tile/"
 _FOREVER = b"public, max-age=31536000, immutable"
 _FRESH = b"no-cache"
+_NOT_KEPT = (b"cache-control", b"no-store")
 _TAG_DIGITS = 32
 
 
@@ -60,16 +61,17 @@ class LogFace:
         try:
             return self._answer(request)
         except HttpError as error:
-            return error_response(error)
+            response = error_response(error)
         except RegistryError as error:
             response = failure_response(error.code, str(error), "")
         except AnchorError as error:
             message = f"the log is damaged and proves nothing here: {error}"
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             response = error_response(HttpError(status, message))
-        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self._node.telemetry.log_failures += 1
-        return response
+        # What is not there yet will be: no cache may remember that it was not.
+        return response._replace(headers=(*response.headers, _NOT_KEPT))
 
     def _answer(self, request: Request) -> Response:
         _check_method(request)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from chain_anchor.statemap import KIND_RECORD
 from registry.errors import MalformedError
 from registry.model.codes import ResponseCode
-from registry.model.identifier import home_of
+from registry.model.identifier import home_of, suffix_of
 from registry.model.typed import InterfaceType, Protocol, Site
 from registry.prefixes import sites_of
 from resolver.faces.exchange import HttpError
@@ -61,8 +61,8 @@ def _elsewhere(snapshot: "Snapshot", name: bytes) -> HttpError:
         code = ResponseCode.SERVER_NOT_RESP
         return HttpError(HTTPStatus.NOT_FOUND, message, code=code)
     message = (
-        f"prefix {prefix.decode()} does not live here: the node of "
-        f"{record.name.decode()} knows it, its log is at {' or '.join(urls)}"
+        f"prefix {prefix.decode()} does not live here: ask the node that serves "
+        f"{suffix_of(record.name).decode()}, its log is at {' or '.join(urls)}"
     )
     links = tuple((b"link", f'<{url}>; rel="related"'.encode()) for url in urls)
     code = ResponseCode.SERVICE_REFERRAL

@@ -1,12 +1,15 @@
 """Proofs over HTTP: what is asked by parameters, and in which form it is given.
 
-    proof/record       ?identifier=ID[&history=true]      a bundle: binary, or JSON
-    proof/prefix       ?prefix=P[&history=true]           a prefix that is served here
-    proof/child        ?origin=O[&history=true]           a child's checkpoint
+    proof/record       ?identifier=ID                     a bundle: binary, or JSON
+    proof/prefix       ?prefix=P                          a prefix that is served here
+    proof/child        ?origin=O                          a child's checkpoint
     proof/inclusion    ?index=I[&size=N]                  C2SP tlog-proof, or JSON
     proof/consistency  ?old=M[&size=N]                    for a witness, or JSON
     history            ?identifier=ID[&from=I][&limit=N]  JSON: changes, newest first
+    rotations                                             JSON: from key to key
 
+Bundles take `history=true`, for earlier changes of the name, and `parents=true`, for
+the logs above that hold this one's checkpoint, as far as they have been told of it.
 `Accept` chooses where there is a choice; paths under an older tree than the head's have
 no signed checkpoint and are always JSON. In JSON hashes are hexadecimal, octets base64,
 and `pretty=true` is for people. Any other parameter is refused.
@@ -26,7 +29,7 @@ from chain_anchor.errors import FormatError
 from chain_anchor.merkle import leaf_hash
 from chain_anchor.readable import entry_json
 from chain_anchor.spelling import decode_decimal, encode_base64
-from chain_anchor.statemap import KIND_RECORD, map_key
+from chain_anchor.statemap import ACTIVE, KIND_RECORD, map_key
 from chain_anchor.view import MAX_HISTORY
 from chain_anchor.witnessing import TEXT_TYPE, AddCheckpoint
 from registry.model.identifier import (
@@ -53,6 +56,7 @@ BUNDLE_TYPE = "application/vnd.idis.proof"
 DEFAULT_HISTORY = 100
 """Changes that `history` gives, unless the query says how many."""
 
+_MORE = ("history", "parents")
 _JSON = "application/json"
 _TEXT = "text/plain"
 _MAX_ORIGIN_OCTETS = 1024
@@ -116,12 +120,13 @@ class Answers:
         """Take the rule by which the node compares identifiers."""
         self._rule = rule
         self._routes = {
-            b"proof/record": _Route(self._record, ("identifier", "history")),
-            b"proof/prefix": _Route(self._prefix, ("prefix", "history")),
-            b"proof/child": _Route(_child, ("origin", "history")),
+            b"proof/record": _Route(self._record, ("identifier", *_MORE)),
+            b"proof/prefix": _Route(self._prefix, ("prefix", *_MORE)),
+            b"proof/child": _Route(_child, ("origin", *_MORE)),
             b"proof/inclusion": _Route(_inclusion, ("index", "size")),
             b"proof/consistency": _Route(_consistency, ("old", "size")),
             b"history": _Route(self._history, ("identifier", "from", "limit")),
+            b"rotations": _Route(_rotations, ()),
         }
 
     def answer(self, path: bytes, request: Request, proofs: Proofs) -> Response:
@@ -135,7 +140,8 @@ class Answers:
         route = self._routes.get(path)
         if route is None:
             known = ", ".join(sorted(name.decode() for name in self._routes))
-            message = f"a log has no {path!r:.99}; it has checkpoint, tile, {known}"
+            shown = path.decode(errors="replace")[:99]
+            message = f"a log has no {shown}; it has checkpoint, tile/…, {known}"
             raise HttpError(HTTPStatus.NOT_FOUND, message)
         parameters = Parameters(request.query)
         parameters.only(*route.parameters, "pretty")
@@ -143,16 +149,13 @@ class Answers:
 
     def _record(self, call: _Call) -> Response:
         name = self._provable(call)
-        history = call.parameters.flag("history")
-        return _bundle_response(call, call.proofs.record(name, history=history))
+        return _bundle_response(call, call.proofs.record(name))
 
     def _prefix(self, call: _Call) -> Response:
         name = canonical(call.text("prefix").encode(), self._rule)
         if not is_prefix_handle(name):
             raise call.parameters.error("prefix", "a prefix, as 88.118.7 is,")
-        history = call.parameters.flag("history")
-        found = call.proofs.prefix(suffix_of(name), history=history)
-        return _bundle_response(call, found)
+        return _bundle_response(call, call.proofs.prefix(suffix_of(name)))
 
     def _history(self, call: _Call) -> Response:
         name = self._provable(call)
@@ -186,8 +189,7 @@ def _child(call: _Call) -> Response:
     if len(origin) > _MAX_ORIGIN_OCTETS:
         expected = f"at most {_MAX_ORIGIN_OCTETS} octets"
         raise call.parameters.error("origin", expected)
-    history = call.parameters.flag("history")
-    return _bundle_response(call, call.proofs.child(origin, history=history))
+    return _bundle_response(call, call.proofs.child(origin))
 
 
 def _inclusion(call: _Call) -> Response:
@@ -196,7 +198,7 @@ def _inclusion(call: _Call) -> Response:
     if _as_text(call, size):
         name = f"{call.proofs.head.checkpoint.origin}-{index}.tlog-proof"
         octets = call.proofs.tlog_proof(index)
-        return _named(octets, f"{TEXT_TYPE}", name, "inline")
+        return _named(octets, TEXT_TYPE, name, "inline")
     found = call.proofs.inclusion(index, size)
     document = {
         "index": index,
@@ -236,15 +238,33 @@ def _start(call: _Call, name: bytes) -> int | None:
     return start
 
 
+def _rotations(call: _Call) -> Response:
+    rotations = [
+        {"entry_base64": encode_base64(entry), "proof": proof.decode()}
+        for entry, proof in call.proofs.rotations()
+    ]
+    return _json(call, {"key": call.proofs.key, "rotations": rotations})
+
+
 def _bundle_response(call: _Call, bundle: Bundle) -> Response:
+    if call.parameters.flag("history"):
+        bundle = call.proofs.with_history(bundle)
+    if call.parameters.flag("parents"):
+        bundle = call.proofs.with_parents(bundle)
     octets = encode_bundle(bundle)
     if call.prefers(BUNDLE_TYPE, _JSON) == BUNDLE_TYPE:
         name = f"{bundle.name.decode(errors='replace')}.idis-proof"
         return _named(octets, BUNDLE_TYPE, name, "attachment")
-    document = bundle_json(bundle)
+    document = {"standing": _standing(bundle), **bundle_json(bundle)}
     if bundle.kind == KIND_RECORD and bundle.record is not None:
         document["values"] = values_as_json(decode_values(bundle.record))
     return _json(call, {**document, "bundle_base64": encode_base64(octets)})
+
+
+def _standing(bundle: Bundle) -> str:
+    if bundle.state is None:
+        return "absent"
+    return "present" if bundle.state.state == ACTIVE else "deleted"
 
 
 def _as_text(call: _Call, size: int) -> bool:

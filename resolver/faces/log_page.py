@@ -28,7 +28,7 @@ _HEADERS: Headers = (
     (b"content-security-policy", b"default-src 'none'"),
     (b"x-content-type-options", b"nosniff"),
 )
-_LINK = re.compile(r"https?://[^\s\[\]]+(?![^\s]*=)")
+_LINK = re.compile(r"(?<!\S)https?://[^\s\[\]?&]+(?!\S)")
 """Addresses that can be followed as they stand."""
 
 

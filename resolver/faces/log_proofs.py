@@ -16,11 +16,11 @@ from chain_anchor.bundle import Bundle
 from chain_anchor.entries import NO_HASH, Change, decode_entry, record_digest
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.merkle import leaf_hash, verify_consistency
+from chain_anchor.rotation import RotationProof
 from chain_anchor.statemap import ACTIVE, KIND_CHILD, KIND_HOME, KIND_RECORD, map_key
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
 from chain_anchor.upper import TABLE as MAP_TABLE
 from chain_anchor.view import MAX_HISTORY, LogView, bundle_of
-from resolver.log_drafts import home_octets
 
 if TYPE_CHECKING:
     from resolver.sealing import Sealing
@@ -72,33 +72,48 @@ class Proofs:
         self.snapshot = sealing.view
         self.head = sealing.log.head
         self.view = LogView(self.snapshot.tables, self.head)
-        self._log = sealing.log
-        self._drafter = sealing.drafter
+        self.key = sealing.log.signer.key.encode()
+        self._sealing = sealing
 
-    def record(self, name: bytes, *, history: bool = False) -> Bundle:
+    def record(self, name: bytes) -> Bundle:
         """Prove what is registered under a canonical name, or that nothing is."""
         bundle = self._bundle(KIND_RECORD, name)
         record = self.snapshot.get(name)
         told: Told | None = None
         if record is not None:
-            told = record.public_octets(), self._drafter.commitment(record)
-        return self._finished(bundle, told, history=history)
+            told = record.public_octets(), self._sealing.drafter.commitment(record)
+        return self._finished(bundle, told)
 
-    def prefix(self, prefix: bytes, *, history: bool = False) -> Bundle:
+    def prefix(self, prefix: bytes) -> Bundle:
         """Prove whether a prefix is served here, and who administers it."""
         bundle = self._bundle(KIND_HOME, prefix)
         home = self.snapshot.home(prefix)
         told: Told | None = None
         if home is not None:
-            told = home_octets(home), None
-        return self._finished(bundle, told, history=history)
+            told = self._sealing.drafter.home_told(home)
+        return self._finished(bundle, told)
 
-    def child(self, origin: bytes, *, history: bool = False) -> Bundle:
+    def child(self, origin: bytes) -> Bundle:
         """Prove which checkpoint of a child's log is known here."""
         bundle = self._bundle(KIND_CHILD, origin)
         change = change_of(bundle)
         told = None if change is None else (change.extra, None)
-        return self._finished(bundle, told, history=history)
+        return self._finished(bundle, told)
+
+    def with_history(self, bundle: Bundle) -> Bundle:
+        """Add earlier changes of what a bundle is about, as many as are given."""
+        change = change_of(bundle)
+        if change is None:
+            return bundle
+        return replace(bundle, history=self.earlier(change))
+
+    def with_parents(self, bundle: Bundle) -> Bundle:
+        """Let a bundle reach into the logs above, as far as they know this one."""
+        return self._sealing.extend(bundle)
+
+    def rotations(self) -> list[RotationProof]:
+        """Give what leads from the log's first key to the one that signs now."""
+        return self._sealing.rotations()
 
     def inclusion(self, index: int, size: int) -> Inclusion:
         """Prove that an entry stands in the tree of a size."""
@@ -124,7 +139,7 @@ class Proofs:
 
     def newest(self, kind: int, name: bytes) -> int | None:
         """Give the index of a name's last change; None if there never was one."""
-        state, _ = self._log.prove(map_key(kind, name), self.snapshot.tables)
+        state, _ = self._sealing.log.prove(map_key(kind, name), self.snapshot.tables)
         return None if state is None else state.index
 
     def changes(self, index: int) -> Iterator[Logged]:
@@ -164,9 +179,9 @@ class Proofs:
         return tuple(found)
 
     def _bundle(self, kind: int, name: bytes) -> Bundle:
-        return bundle_of(self._log, self.snapshot.tables, kind, name)
+        return bundle_of(self._sealing.log, self.snapshot.tables, kind, name)
 
-    def _finished(self, bundle: Bundle, told: Told | None, *, history: bool) -> Bundle:
+    def _finished(self, bundle: Bundle, told: Told | None) -> Bundle:
         """Add to a bundle what the store holds beside the log."""
         change = change_of(bundle)
         key = map_key(bundle.kind, bundle.name)
@@ -178,9 +193,7 @@ class Proofs:
                 raise _damaged(key, "what the map says is registered is not there")
             if record_digest(*told) != change.record_digest:
                 raise _damaged(key, "what is registered has not its entry's digest")
-            bundle = replace(bundle, record=told[0], commitment=told[1])
-        if history and change is not None:
-            bundle = replace(bundle, history=self.earlier(change))
+            return replace(bundle, record=told[0], commitment=told[1])
         return bundle
 
 

@@ -13,22 +13,30 @@ bundle's state is the later one, and its history goes back to the change.
 All of it is emulator convention.
 """
 
+import asyncio
 import base64
+from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from chain_anchor.bundle import Bundle, encode_bundle
-from chain_anchor.entries import Change, decode_entry
-from chain_anchor.errors import CorruptLogError, ProofError
+from chain_anchor.entries import Change as Logged, decode_entry
+from chain_anchor.errors import AnchorError, CorruptLogError, ProofError
 from chain_anchor.log import META_TABLE
 from chain_anchor.statemap import map_key
+from registry.errors import RegistryError
+from resolver.faces.exchange import HttpError
 from resolver.faces.log_proofs import Proofs, change_of
 
 if TYPE_CHECKING:
-    from registry.change import Receipt
+    from registry.change import Change, Receipt
+    from registry.service import Registry
     from resolver.sealing import Sealing
 
 JsonObject = dict[str, Any]
+Prover = Callable[["Receipt"], JsonObject]
+"""Makes the receipt of a change, as it is acknowledged."""
 
 
 def record_receipt(sealing: "Sealing", made: "Receipt") -> JsonObject:
@@ -63,6 +71,39 @@ def prefix_receipt(sealing: "Sealing", prefix: bytes) -> JsonObject:
     return _receipt(proofs, bundle.state.index, bundle)
 
 
+async def submit_proving(
+    registry: "Registry", change: "Change", prove: Prover | None
+) -> tuple["Receipt", JsonObject | None]:
+    """Make a change, and its receipt before the next group is begun.
+
+    Raises:
+        RegistryError: The change was not made.
+        HttpError: It was, but its receipt cannot be had.
+    """
+    future: asyncio.Future[tuple[Receipt, JsonObject | None]]
+    future = asyncio.get_running_loop().create_future()
+
+    def done(made: "Receipt | None", error: Exception | None) -> None:
+        if future.done():
+            return  # whoever waited has gone; the change stands all the same
+        if made is None:
+            future.set_exception(error or RegistryError())
+            return
+        try:
+            future.set_result((made, prove(made) if prove else None))
+        except (AnchorError, RegistryError) as problem:
+            future.set_exception(unproved(made.name.decode(), problem))
+
+    registry.enqueue_calling(change, done)
+    return await future
+
+
+def unproved(what: str, problem: Exception) -> HttpError:
+    """Make the error of a change that stands, but whose receipt cannot be had."""
+    message = f"{what} is changed durably, but cannot be proved: {problem}"
+    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+
+
 def _index_of(proofs: Proofs, serial: int, bundle: Bundle) -> int:
     """Find the entry of a change of the head's group, which ends with its header.
 
@@ -73,7 +114,7 @@ def _index_of(proofs: Proofs, serial: int, bundle: Bundle) -> int:
     if index >= proofs.head.header.first_index:
         entry = decode_entry(proofs.view.entry(index))
         key = map_key(bundle.kind, bundle.name)
-        if isinstance(entry, Change) and entry.key == key:
+        if isinstance(entry, Logged) and entry.key == key:
             return index
     raise ProofError(f"change {serial} is not in the last group that was published")
 

@@ -75,6 +75,7 @@ _HANDLE_API = {
     "/log/proof/inclusion": {"get": "Prove that an entry is in the log"},
     "/log/proof/consistency": {"get": "Prove that the log has only grown"},
     "/log/history": {"get": "Changes of an identifier"},
+    "/log/rotations": {"get": "What leads from the log's first key to its last"},
     "/metrics": {"get": "Counters for Prometheus"},
     "/": {"post": "A message of the Handle protocol (application/x-hdl-message)"},
 }

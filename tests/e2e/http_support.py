@@ -91,7 +91,7 @@ def write_files(directory: Path) -> Files:
 
 
 @contextlib.asynccontextmanager
-async def serve(directory: Path, **settings):
+async def serve(directory: Path, *, log=None, **settings):
     """Run an enterprise node with a seeded prefix and its administrator."""
     chosen = NodeSettings(
         "http-test",
@@ -100,15 +100,15 @@ async def serve(directory: Path, **settings):
         directory=directory / "registry",
         **settings,
     )
-    async with run(chosen, write_files(directory)) as served:
+    async with run(chosen, write_files(directory), log=log) as served:
         await seed(served.node)
         yield served
 
 
 @contextlib.asynccontextmanager
-async def run(settings: NodeSettings, files: Files, roots=None):
+async def run(settings: NodeSettings, files: Files, roots=None, log=None):
     """Run a node whose upstream is at `roots`, else the node itself."""
-    node = Node(settings, ServerKey(b"", lambda octets: b"s" * 256))
+    node = Node(settings, ServerKey(b"", lambda octets: b"s" * 256), log)
     node.bind()
     with ThreadPoolExecutor(1) as executor:
         node.open(executor, "88", roots or node.sites)

@@ -43,12 +43,10 @@ async def reported(network):
 
 def proof_of(network, subject: str):
     node = network.node_of(SELF_RUN_PREFIX)
-    overseen = network.oversight.logs[node.settings.name]
     sealing, name = node.sealing, subject.encode()
     record = node.registry.get(name).public_octets(), None
     bundle = bundle_of(sealing.log, sealing.view.tables, KIND_RECORD, name, record)
-    first, *further = overseen.ancestors
-    return encode_bundle(first.extend(bundle, tuple(further)))
+    return encode_bundle(sealing.lead_up(bundle))
 
 
 async def test_one_national_checkpoint_covers_an_enterprise(tmp_path):

@@ -22,7 +22,6 @@ from registry.model.value import Value
 from registry.service import Registry
 from registry.store.lmdb import LmdbStore
 from resolver.keys import SeededKeys
-from resolver.log_drafts import home_octets
 from resolver.log_keys import LogKeys
 from resolver.sealing import Sealing
 
@@ -66,7 +65,7 @@ class Node:
         shown = self.shown_record(subject)
         if kind == KIND_HOME:
             home = self.sealing.view.home(subject)
-            shown = home and (home_octets(home), None)
+            shown = home and self.sealing.drafter.home_told(home)
         tables = self.sealing.view.tables
         bundle = bundle_of(self.sealing.log, tables, kind, subject, shown)
         return verify_bundle(

@@ -1,0 +1,163 @@
+"""What a proof proves, as people and programs are shown it."""
+
+import datetime as dt
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from chain_anchor.entries import Change
+from chain_anchor.errors import AnchorError, FormatError, SignatureError
+from chain_anchor.proof import Verified, describe
+from chain_anchor.readable import readable_text
+from chain_anchor.statemap import KIND_CHILD, KIND_HOME
+from registry.errors import MalformedError
+from registry.journal import Operation
+from registry.model.value import Value, decode_values
+from resolver.commands.console import show, table
+from resolver.commands.values import value_dict, values_table
+
+_COLOURS = {"present": "green", "deleted": "yellow", "absent": "yellow"}
+_KINDS = {KIND_HOME: "prefix served", KIND_CHILD: "checkpoint of"}
+_SHOWN_CHANGES = 20
+
+
+def show_proven(verified: Verified, size_octets: int) -> None:
+    """Print what is proven: the state, the record, the history."""
+    show(_summary(verified, size_octets))
+    values = proven_values(verified)
+    if values:
+        show(values_table("proven values", values))
+    if verified.history:
+        show(_history(verified))
+
+
+def proven_dict(verified: Verified, size_octets: int) -> dict[str, Any]:
+    """Give what is proven as JSON members."""
+    told: dict[str, Any] = {**describe(verified), "size_octets": size_octets}
+    values = proven_values(verified)
+    if values is not None:
+        told["values"] = [value_dict(value) for value in values]
+    return told
+
+
+def proven_values(verified: Verified) -> tuple[Value, ...] | None:
+    """Give the values that a proven record has; None where there are none to have."""
+    octets = verified.record
+    if octets is None or verified.kind == KIND_CHILD:
+        return None
+    try:
+        # Before its HS_ADMIN values a home says whether it is active.
+        return decode_values(octets[1:] if verified.kind == KIND_HOME else octets)
+    except MalformedError:
+        return None  # proven, but by somebody who keeps other things than we do
+
+
+def proven_line(verified: Verified) -> str:
+    """Say in a line what was proven, by whom."""
+    where = "" if verified.state is None else f", entry {verified.state.index}"
+    return f"proven by {verified.origin} at size {verified.size}{where}"
+
+
+def time_of(time_ms: int) -> str:
+    """Write a time for people: UTC, to the millisecond."""
+    try:
+        moment = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{time_ms} ms since 1970"
+    return moment.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
+
+
+def operation_of(change: Change) -> str:
+    """Name what a change did."""
+    try:
+        return Operation(change.operation).name.lower()
+    except ValueError:
+        return f"operation {change.operation}"
+
+
+def actor_of(change: Change) -> str:
+    """Name who asked for a change."""
+    if not change.actor:
+        return "the node's own operator"
+    return f"{change.actor_index}:{readable_text(change.actor)}"
+
+
+def _summary(verified: Verified, size_octets: int) -> Table:
+    made = table("proven", "what", "is")
+    made.show_header = False
+    for what, text in _rows(verified):
+        colour = _COLOURS[text] if what == "state" else "none"
+        made.add_row(what, f"[{colour}]{escape(text)}[/]")
+    made.add_row("proof", f"{size_octets:,} octets")
+    return made
+
+
+def _rows(verified: Verified) -> list[tuple[str, str]]:
+    what = _KINDS.get(verified.kind, "identifier")
+    rows = [(what, readable_text(verified.name)), ("state", verified.standing)]
+    change, state = verified.change, verified.state
+    if change is not None and state is not None:
+        rows += [
+            ("version", str(state.version)),
+            ("entry", str(state.index)),
+            ("time", time_of(change.time_ms)),
+            ("by", f"{operation_of(change)}, {actor_of(change)}"),
+        ]
+    if verified.commitment is not None:
+        rows.append(("restricted", "has values that not everybody may read"))
+    header = verified.header
+    rows += [
+        ("log", verified.origin),
+        ("size", f"{verified.size} entries, {header.map_keys} names"),
+        ("checkpoint", f"{verified.root.hex()}, {time_of(header.time_ms)}"),
+        ("witnesses", _witnesses(verified)),
+    ]
+    rows += [("covered by", text) for text in _parents(verified)]
+    return rows
+
+
+def _witnesses(verified: Verified) -> str:
+    found = [
+        f"{one.key.name} at {time_of(one.time_seconds * 1000)}"
+        for one in verified.cosignatures
+    ]
+    return ", ".join(found) or "none that is known here"
+
+
+def _parents(verified: Verified) -> list[str]:
+    found = []
+    one = verified.parent
+    while one is not None:
+        found.append(f"{one.origin}, {one.size} entries")
+        verified, one = one, one.parent
+    if verified.unpinned_parent is not None:
+        found.append(f"{verified.unpinned_parent}: no key is pinned, not verified")
+    return found
+
+
+def _history(verified: Verified) -> Table:
+    complete = "complete" if verified.history_is_complete else "the last ones"
+    made = table(f"earlier changes, {complete}", "version", "did", "by", "time")
+    for change in verified.history[:_SHOWN_CHANGES]:
+        made.add_row(
+            str(change.version),
+            operation_of(change),
+            escape(actor_of(change)),
+            time_of(change.time_ms),
+        )
+    left = len(verified.history) - _SHOWN_CHANGES
+    if left > 0:
+        made.add_row("...", f"{left} more", "", "")
+    return made
+
+
+def hint_for(error: AnchorError) -> str:
+    """Say what helps when something was not proven."""
+    match error:
+        case SignatureError():
+            return "believe another key with --key VKEY, if whoever gave it is right"
+        case FormatError():
+            return "a file of `idis proof ID > FILE`, or a .tlog-proof, is expected"
+        case _:
+            return "it was changed on its way, or its maker is wrong: do not use it"
