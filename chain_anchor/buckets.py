@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from chain_anchor import merkle, upper
 from chain_anchor.entries import NO_HASH, assemble_change
-from chain_anchor.errors import AnchorError, CorruptLogError, EntryError
+from chain_anchor.errors import AnchorError, CorruptLogError, EntryError, FormatError
 from chain_anchor.leaves import (
     Digests,
     Leaf,
@@ -28,7 +28,12 @@ from chain_anchor.leaves import (
     write_bucket,
 )
 from chain_anchor.octets import HASH_OCTETS, MAX_COUNT
-from chain_anchor.rechecking import check_group, defined_root
+from chain_anchor.rechecking import (
+    check_counts,
+    check_group,
+    check_places,
+    defined_root,
+)
 from chain_anchor.statemap import EMPTY_ROOT, MapProof, State
 from chain_anchor.upper import TABLE, Bucket, Node, Put
 
@@ -128,7 +133,12 @@ class PlainEngine:
         self._pending = None
 
     def places(self, keys: Sequence[bytes]) -> list[bytes]:
-        """Give the table's key of the bucket that each map key belongs in."""
+        """Give the table's key of the bucket that each map key belongs in.
+
+        Raises:
+            FormatError: A key is no map key.
+        """
+        check_keys(keys)
         top = self._published.top
         return [upper.find(top, key)[0] for key in keys]
 
@@ -173,6 +183,8 @@ class PlainEngine:
         """
         pending = self._require()
         sealed = pending.sealed
+        check_counts(self.count, sealed.entries, sealed.leaf_hashes, sealed.count)
+        check_places([place for place, _ in pending.before], sealed.puts)
         made = [(place, value) for place, value in sealed.puts if value is not None]
         check_group(
             pending.first_index,
@@ -217,7 +229,9 @@ class PlainEngine:
 
         Raises:
             CorruptLogError: The bucket is not the one that was written.
+            FormatError: The key is no map key.
         """
+        check_keys((key,))
         top = self._published.top
         if top is None:
             return None, MapProof((), None)
@@ -306,6 +320,17 @@ class _Group:
             self._lay(prefix, depth + 1, leaves[:middle], puts),
             self._lay(right, depth + 1, leaves[middle:], puts),
         )
+
+
+def check_keys(keys: Sequence[bytes]) -> None:
+    """Check what an engine relies on.
+
+    Raises:
+        FormatError: A key is no map key.
+    """
+    for key in keys:
+        if len(key) != HASH_OCTETS:
+            raise FormatError(f"map key has {len(key)} octets, expected 32")
 
 
 def check_drafts(first_index: int, drafts: Sequence[Draft]) -> None:

@@ -49,6 +49,7 @@ neither direction takes what the other refuses. The identifier itself is never i
 entry, and restricted values are behind a commitment.
 """
 
+import functools
 import hashlib
 import struct
 from collections.abc import Callable
@@ -59,6 +60,7 @@ from chain_anchor.octets import (
     HASH_OCTETS,
     MAX_COUNT,
     MAX_SHORT_OCTETS,
+    U32,
     U64,
     Reader,
     short,
@@ -75,10 +77,12 @@ SIGNATURE_OCTETS = 64
 NO_HASH = bytes(HASH_OCTETS)
 
 _CHANGE_HEAD = struct.Struct("!BBQQ32s32s")
-_BODY_HEAD = struct.Struct("!B32sQI")
+_BODY_HEAD = struct.Struct("!B32sQ")
+_NOTHING = bytes(2)
 _HEADER = struct.Struct("!BQ32sQI32sQQ")
 _ROTATION_CONTEXT = "idis-emulator/key-rotation/v1"
 _RECORD = b"\x06"
+_sha256 = hashlib.sha256
 
 
 class Change(NamedTuple):
@@ -150,10 +154,16 @@ def record_digest(public_octets: bytes, commitment: bytes | None = None) -> byte
     Raises:
         EntryError: The commitment does not have 32 octets.
     """
-    commitment = NO_HASH if commitment is None else commitment
-    _check_hashes(commitment=commitment)
-    public = hashlib.sha256(public_octets).digest()
-    return hashlib.sha256(_RECORD + public + commitment).digest()
+    if commitment is None:
+        commitment = NO_HASH
+    elif len(commitment) != HASH_OCTETS:
+        _check_hashes(commitment=commitment)
+    return record_digest_of(_sha256(public_octets).digest(), commitment)
+
+
+def record_digest_of(public_digest: bytes, commitment: bytes = NO_HASH) -> bytes:
+    """Give the same from the SHA-256 of the public list; nothing is checked."""
+    return _sha256(_RECORD + public_digest + commitment).digest()
 
 
 def encode_body(  # noqa: PLR0913 - the fields of the layout, in its order
@@ -170,20 +180,28 @@ def encode_body(  # noqa: PLR0913 - the fields of the layout, in its order
     Raises:
         EntryError: A field does not fit its place.
     """
-    _check_hashes(record_digest=record_digest)
-    _check_counts(time_ms=time_ms)
+    if len(record_digest) != HASH_OCTETS:
+        _check_hashes(record_digest=record_digest)
+    if not 0 <= time_ms <= MAX_COUNT:
+        _check_counts(time_ms=time_ms)
     try:
-        head = _BODY_HEAD.pack(operation, record_digest, time_ms, actor_index)
+        head = _BODY_HEAD.pack(operation, record_digest, time_ms)
     except struct.error as error:
         raise EntryError(f"body of a change: {error}") from None
-    return b"".join(
-        (
-            head,
-            short(actor, "actor", EntryError),
-            short(scope, "scope", EntryError),
-            short(extra, "extra", EntryError),
-        )
-    )
+    if extra:
+        return head + _who(actor_index, actor, scope) + short(extra, "extra", EntryError)
+    return head + _who(actor_index, actor, scope) + _NOTHING
+
+
+# Those who register much do so under few prefixes.
+@functools.lru_cache(maxsize=1024)
+def _who(actor_index: int, actor: bytes, scope: bytes) -> bytes:
+    try:
+        index = U32.pack(actor_index)
+    except struct.error as error:
+        raise EntryError(f"body of a change: {error}") from None
+    named = short(actor, "actor", EntryError), short(scope, "scope", EntryError)
+    return index + b"".join(named)
 
 
 def assemble_change(

@@ -54,7 +54,7 @@ class Digests:
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, bytes] = {}
+        self._known: dict[bytes | Leaf, bytes] = {}
 
     def root(self, leaves: Sequence[Leaf]) -> bytes:
         """Give the map's root over leaves, at least one, sorted by key.
@@ -63,29 +63,28 @@ class Digests:
         by which that side differs. A node is complete when the next leaf differs
         earlier.
         """
-        known, compute = self._known, self._compute
+        known = self._known
         numbers = [int.from_bytes(key) for key, _ in leaves]
         bits = [256 - (a ^ b).bit_length() for a, b in pairwise(numbers)]
         bits.append(-1)
         waiting: list[tuple[int, bytes]] = [(-2, b"")]
         digest = EMPTY_ROOT
-        for (key, state), bit in zip(leaves, bits, strict=True):
-            octets = key + state
-            digest = known.get(octets) or compute(octets)
+        for leaf, bit in zip(leaves, bits, strict=True):
+            digest = known.get(leaf) or self._leaf(leaf)
             while waiting[-1][0] > bit:
                 above, left = waiting.pop()
                 octets = _INNER[above] + left + digest
-                digest = known.get(octets) or compute(octets)
+                found = known.get(octets)
+                if found is None:
+                    found = known[octets] = _sha256(octets).digest()
+                digest = found
             waiting.append((bit, digest))
         return digest
 
-    def _compute(self, octets: bytes) -> bytes:
-        """Hash a leaf, or what an inner node's hash is made of: they differ in size."""
-        hashed = octets
-        if len(octets) == LEAF_OCTETS:
-            value = _sha256(b"\x04" + octets[HASH_OCTETS:]).digest()
-            hashed = b"\x02" + octets[:HASH_OCTETS] + value
-        digest = self._known[octets] = _sha256(hashed).digest()
+    def _leaf(self, leaf: Leaf) -> bytes:
+        key, state = leaf
+        value = _sha256(b"\x04" + state).digest()
+        digest = self._known[leaf] = _sha256(b"\x02" + key + value).digest()
         return digest
 
 

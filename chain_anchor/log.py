@@ -21,6 +21,7 @@ One table holds one entry more:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from chain_anchor import entry_rows, rows
@@ -34,7 +35,7 @@ from chain_anchor.entries import (
     encode_header,
 )
 from chain_anchor.errors import CorruptLogError
-from chain_anchor.frontier import EMPTY, Frontier, frontier_of
+from chain_anchor.frontier import EMPTY, Frontier, Grown, frontier_of, tree_append
 from chain_anchor.merkle import EMPTY_ROOT, HASH_OCTETS, leaf_hash, root_of
 from chain_anchor.note import Note, Signature, Signer, VerifierKey
 from chain_anchor.rows import Rows, checked, protected
@@ -112,6 +113,9 @@ class Head(NamedTuple):
         return self.checkpoint.size
 
 
+TreeAppend = Callable[[int, Sequence[bytes], bytes], Grown]
+"""Size, peaks and new leaf hashes give the grown tree; see `chain_anchor.frontier`."""
+
 _NO_HEADER = Header(0, NO_HASH, 0, 0, EMPTY_MAP, 0, 0)
 
 
@@ -128,6 +132,7 @@ class Log:
         self._engine = engine
         self._sealed: Head | None = None
         self._next_engine: Engine | None = None
+        self._tree_append: TreeAppend = tree_append
 
     @property
     def origin(self) -> str:
@@ -156,9 +161,10 @@ class Log:
         _check_map(self._engine, head.header)
         self.head = head
 
-    def use(self, engine: Engine) -> None:
-        """Let another engine keep the map, from the next group on."""
+    def use(self, engine: Engine, append: TreeAppend) -> None:
+        """Let others keep the map and grow the tree, from the next group on."""
         self._next_engine = engine
+        self._tree_append = append
 
     def seal(
         self,
@@ -194,18 +200,20 @@ class Log:
             max(time_ms, head.header.time_ms),
         )
         encoded = encode_header(header)
-        engine.check()
-        grown = _Grown(tables, head, (*notices, *sealed.entries, encoded))
-        hashes = b"".join(map(leaf_hash, notices)) + sealed.leaf_hashes
         header_hash = leaf_hash(encoded)
-        checkpoint = Checkpoint(
-            self.origin, grown.size, grown.root(hashes + header_hash)
-        )
-        frontier = grown.rechecked(checkpoint.root)
+        hashes = b"".join((*map(leaf_hash, notices), sealed.leaf_hashes, header_hash))
+        grown = self._tree_append(*head.frontier, hashes)
+        entries = (*notices, *sealed.entries, encoded)
+        growth = _Growth(tables, head, entries, grown)
+        growth.place(hashes)
+        engine.check()
+        growth.recheck(hashes)
+        checkpoint = Checkpoint(self.origin, grown.size, grown.root)
         note = sign_checkpoint(checkpoint, self.signers)
+        frontier = Frontier(grown.size, grown.peaks)
         self._sealed = Head(checkpoint, note, header, header_hash, frontier)
         return {
-            **grown.puts(),
+            **growth.puts(),
             MAP_TABLE: sealed.puts,
             META_TABLE: [(HEAD_KEY, _encode_head(header_hash, encoded, note))],
         }
@@ -254,38 +262,44 @@ class Log:
         return found
 
 
-class _Grown:
+class _Growth:
     """A tree with a group appended, on its way to the tables."""
 
-    def __init__(self, tables: Tables, head: Head, entries: Sequence[bytes]) -> None:
-        self.size = head.size + len(entries)
-        self._before = head
+    def __init__(
+        self, tables: Tables, head: Head, entries: Sequence[bytes], grown: Grown
+    ) -> None:
+        self._before = head.size
+        self._grown = grown
         self._get_row = lambda key: tables.get(rows.TABLE, key)
-        self._hashes: dict[bytes, bytes] = {}
         self._entries = entry_rows.append(
             head.size, entries, lambda key: tables.get(entry_rows.TABLE, key)
         )
 
-    def root(self, leaf_hashes: bytes) -> bytes:
-        """Append hashes and give the root."""
-        self._hashes = rows.append(self._before.size, leaf_hashes, self._get_row)
-        return root_of(self.size, Rows(self._get_row, self._hashes).read)
+    def place(self, leaf_hashes: bytes) -> None:
+        """Put the hashes into rows."""
+        fresh = {0: leaf_hashes, **self._grown.complete}
+        self._hashes = rows.placed(self._before, fresh, self._get_row)
 
-    def rechecked(self, root: bytes) -> Frontier:
-        """Go the other way to the root, from the octets that will be stored."""
-        before = self._before
-        first = entry_rows.entry_key(before.size // rows.ROW_WIDTH)
-        skipped = {first: before.size % rows.ROW_WIDTH}
-        fresh = [
-            leaf_hash(entry)
-            for key, row in self._entries.items()
-            for entry in list(entry_rows.split(key, row))[skipped.get(key, 0) :]
-        ]
-        frontier = before.frontier.extended(fresh)
-        if frontier.size != self.size or frontier.root() != root:
-            problem = "two ways to the new root differ; nothing was signed"
+    def recheck(self, leaf_hashes: bytes) -> None:
+        """Go another way to the root, from the octets that will be stored.
+
+        Raises:
+            CorruptLogError: It leads elsewhere.
+        """
+        first = entry_rows.entry_key(self._before // rows.ROW_WIDTH)
+        if b"".join(map(leaf_hash, self._fresh(first))) != leaf_hashes:
+            problem = "entries do not have their leaf hashes; nothing was signed"
             raise CorruptLogError(entry_rows.TABLE, first, problem)
-        return frontier
+        rows.check_rows(self._hashes)
+        tree = Rows(self._get_row, self._hashes)
+        if root_of(self._grown.size, tree.read) != self._grown.root:
+            problem = "two ways to the new root differ; nothing was signed"
+            raise CorruptLogError(rows.TABLE, b"", problem)
+
+    def _fresh(self, first: bytes) -> Iterator[bytes]:
+        for key, row in self._entries.items():
+            skipped = self._before % rows.ROW_WIDTH if key == first else 0
+            yield from islice(entry_rows.split(key, row), skipped, None)
 
     def puts(self) -> dict[str, list[Put]]:
         """Give what the tables must take."""

@@ -25,6 +25,10 @@ from chain_anchor.note import VerifierKey
 
 _KEY: Final = "key"
 _POSITION: Final = "position"
+_HEAD: Final = b"SQLite format 3\x00"
+_OURS: Final = 0x69646D6F
+"""Application id of our files: `idmo`."""
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, octets BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS map
@@ -56,11 +60,12 @@ class MonitorFile:
         Raises:
             MonitorFileError: it is damaged, in use, or of another log or key.
         """
+        fresh = _is_fresh(path)
         with _errors(path):
             connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         made = cls(path, connection)
         try:
-            made._begin(key, pinned=pinned)
+            made._begin(key, fresh=fresh, pinned=pinned)
         except BaseException:
             connection.close()
             raise
@@ -146,8 +151,12 @@ class MonitorFile:
                         "INSERT OR REPLACE INTO map VALUES (?, ?)", (place, bucket)
                     )
 
-    def _begin(self, key: VerifierKey, *, pinned: bool) -> None:
+    def _begin(self, key: VerifierKey, *, fresh: bool, pinned: bool) -> None:
         with _errors(self.path):
+            if fresh:
+                self._connection.execute(f"PRAGMA application_id = {_OURS}")
+            elif self._one("PRAGMA application_id") != _OURS:
+                raise MonitorFileError(f"{self.path}: another program's database")
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(_SCHEMA)
@@ -165,6 +174,9 @@ class MonitorFile:
                 f"not with {key}"
             )
 
+    def _one(self, question: str) -> object:
+        return self._connection.execute(question).fetchone()[0]
+
     def _state(self, name: str) -> bytes | None:
         with _errors(self.path):
             row = self._connection.execute(
@@ -176,6 +188,24 @@ class MonitorFile:
         self._connection.execute(
             "INSERT OR REPLACE INTO state VALUES (?, ?)", (name, octets)
         )
+
+
+def _is_fresh(path: Path) -> bool:
+    """Tell whether there is no file yet; SQLite would write over a short one.
+
+    Raises:
+        MonitorFileError: There is one, and it is no database.
+    """
+    try:
+        if not path.exists():
+            return True
+        with path.open("rb") as file:
+            head = file.read(len(_HEAD))
+    except OSError as error:
+        raise MonitorFileError(f"{path}: {error.strerror or error}") from error
+    if head not in {b"", _HEAD}:
+        raise MonitorFileError(f"{path}: no file of a monitor")
+    return not head
 
 
 @contextmanager

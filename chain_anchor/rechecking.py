@@ -15,9 +15,11 @@ from chain_anchor.errors import CorruptLogError
 from chain_anchor.leaves import check_root, read_leaves
 from chain_anchor.octets import HASH_OCTETS
 from chain_anchor.statemap import State, root_of_leaves
-from chain_anchor.upper import TABLE
+from chain_anchor.upper import TABLE, read_place
 
 _ENTRIES = "log_entries"
+_VERSION = slice(2, 10)
+_FIRST_VERSION = (1).to_bytes(8)
 _CHANGE_HEAD = struct.Struct("!BBQQ32s")
 
 
@@ -57,6 +59,52 @@ def check_group(
     for key in expected.keys() | written.keys():
         if expected.get(key) != written.get(key):
             raise CorruptLogError(TABLE, key, "the entries make another leaf of this")
+
+
+def check_places(
+    before: Iterable[bytes], puts: Sequence[tuple[bytes, bytes | None]]
+) -> None:
+    """Check that a bucket is written again, or deleted because it was split.
+
+    Args:
+        before: places of the buckets that the group changes.
+        puts: what is about to be written.
+
+    Raises:
+        CorruptLogError: Another bucket is deleted, or one too few, a place is written
+            twice, or is none.
+    """
+    for place, _ in puts:
+        read_place(place)
+    made = {place for place, value in puts if value is not None}
+    gone = {place for place, value in puts if value is None}
+    if len(made) + len(gone) != len(puts):
+        raise CorruptLogError(TABLE, b"", "a place is written twice")
+    for place in gone ^ (set(before) - made):
+        raise CorruptLogError(TABLE, place, "deleted without a split, or not deleted")
+
+
+def check_counts(
+    before: int, entries: Sequence[bytes], hashes: bytes, after: int
+) -> None:
+    """Check that each entry has a hash, and the map one key more for each new one.
+
+    Args:
+        before: keys in the map before the group.
+        entries: what goes into the log.
+        hashes: their leaf hashes, joined.
+        after: keys in the map after the group.
+
+    Raises:
+        CorruptLogError: It is not so.
+    """
+    if len(hashes) != HASH_OCTETS * len(entries):
+        problem = f"{len(entries)} entries, {len(hashes)} octets of their hashes"
+        raise CorruptLogError(_ENTRIES, b"", problem)
+    new = sum(entry[_VERSION] == _FIRST_VERSION for entry in entries)
+    if before + new != after:
+        problem = f"{before} keys and {new} new ones are not {after}"
+        raise CorruptLogError(TABLE, b"", problem)
 
 
 def _leaves(buckets: Buckets) -> dict[bytes, bytes]:

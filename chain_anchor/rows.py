@@ -14,7 +14,7 @@ level that eight divides, joined. Sizes were chosen for LMDB: seven rows share a
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.merkle import HASH_OCTETS, node_hash
@@ -115,22 +115,39 @@ class Rows:
         return joined[start : start + count * HASH_OCTETS]
 
 
-def append(size: int, leaf_hashes: bytes, get: Get) -> dict[bytes, bytes]:
-    """Append leaves to a tree of `size`; gives the rows that change, by key.
+def placed(size: int, fresh: Mapping[int, bytes], get: Get) -> dict[bytes, bytes]:
+    """Put new hashes into rows; gives the rows that change, by key.
+
+    Args:
+        size: Leaves that the tree had.
+        fresh: By level, 0 included: hashes of subtrees that became complete, joined.
+        get: Reads the table.
 
     Raises:
         CorruptLogError: A row at the right edge is missing or damaged.
     """
-    changed: dict[bytes, bytes] = {}
-    level, count, fresh = 0, size, leaf_hashes
-    while fresh:
-        upper = bytearray()
-        for number, hashes in _extended(level, count, fresh, get):
-            changed[row_key(level, number)] = hashes
-            if len(hashes) == ROW_WIDTH * HASH_OCTETS:
-                upper += fold(hashes)
-        level, count, fresh = level + STEP, count // ROW_WIDTH, bytes(upper)
-    return changed
+    return {
+        row_key(level, number): hashes
+        for level, joined in fresh.items()
+        for number, hashes in _extended(level, size >> level, joined, get)
+    }
+
+
+def check_rows(rows: Mapping[bytes, bytes]) -> None:
+    """Check that rows about to be written agree with those above them.
+
+    Raises:
+        CorruptLogError: A full row does not have the hash that the next level has.
+    """
+    for key, hashes in rows.items():
+        level, number = _KEY.unpack(key)
+        above, place = divmod(number, ROW_WIDTH)
+        upper = rows.get(row_key(level + STEP, above))
+        if upper is None or len(hashes) < ROW_WIDTH * HASH_OCTETS:
+            continue
+        start = place * HASH_OCTETS
+        if upper[start : start + HASH_OCTETS] != fold(hashes):
+            raise CorruptLogError(TABLE, key, "its hash is not the one above it")
 
 
 def _extended(

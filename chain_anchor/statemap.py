@@ -49,6 +49,7 @@ STATE_OCTETS = 49
 EMPTY_ROOT = hashlib.sha256(b"\x05").digest()
 
 _KEY_CONTEXT = b"iirs/map-key/v1\n"
+_KEY_CONTEXTS = {kind: _KEY_CONTEXT + bytes((kind,)) for kind in KINDS}
 _STATE = struct.Struct("!BQQ32s")
 
 Path = Sequence[tuple[int, bytes]]
@@ -130,9 +131,10 @@ def map_key(kind: int, octets: bytes) -> bytes:
     Raises:
         FormatError: There is no such kind.
     """
-    if kind not in KINDS:
+    context = _KEY_CONTEXTS.get(kind)
+    if context is None:
         raise FormatError(f"map kind is {kind}, expected 1, 2 or 3")
-    return hashlib.sha256(_KEY_CONTEXT + bytes((kind,)) + octets).digest()
+    return hashlib.sha256(context + octets).digest()
 
 
 def leaf_hash(key: bytes, value_hash: bytes) -> bytes:

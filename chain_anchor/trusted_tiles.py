@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from chain_anchor.errors import ProofError
-from chain_anchor.frontier import Frontier, frontier_of
+from chain_anchor.frontier import frontier_of
 from chain_anchor.merkle import EMPTY_ROOT, leaf_hash, node_hash
 from chain_anchor.tiles import (
     TILE_HEIGHT,
@@ -70,15 +70,6 @@ class TrustedTiles:
         """
         tile = tile_holding(level, index, self.size)
         return _within(tile, self._tile(_place(tile)), level, index)
-
-    def frontier(self, size: int) -> Frontier:
-        """Give the right edge that the tree had at a smaller size.
-
-        Raises:
-            TileError: A tile breaks its format, or the tree has not had that size.
-            ProofError: A tile is not the tree's.
-        """
-        return frontier_of(size, self.read)
 
     def entries(self, start: int) -> Iterator[list[bytes]]:
         """Read the entries from `start` on, a bundle at a time.

@@ -5,6 +5,7 @@ before it is given, so damage on the disk becomes an error, never a wrong proof.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from chain_anchor import entry_rows, rows
 from chain_anchor.bundle import Bundle
@@ -33,7 +34,9 @@ class LogView:
         """Take a snapshot and the head that belongs to it."""
         self.head = head
         self._tables = tables
-        self._tree = Rows(self._row)
+        # No method of its own: a cycle would keep the snapshot, and its place among
+        # the store's readers, until the garbage collector comes by.
+        self._tree = Rows(partial(tables.get, rows.TABLE))
 
     def entry(self, index: int) -> bytes:
         """Give an entry.
@@ -135,9 +138,6 @@ class LogView:
                 f"tree of size {size}: the log has {self.head.size} entries"
             )
         return size
-
-    def _row(self, key: bytes) -> bytes | None:
-        return self._tables.get(rows.TABLE, key)
 
     def _entry_row(self, key: bytes) -> bytes | None:
         return self._tables.get(entry_rows.TABLE, key)

@@ -174,7 +174,9 @@ class Witness:
             DamagedStoreError: a note is not one that this witness has cosigned.
         """
         self.key = cosigner.key
-        self.logs = logs
+        self.logs: Logs = dict(logs)
+        """Replaced, never changed, when more become known."""
+
         self._cosigner = cosigner
         self._store = store
         self._last = {
@@ -182,6 +184,24 @@ class Witness:
             for origin, note in store.load().items()
         }
         self._locks = {origin: threading.Lock() for origin in logs}
+        self._learning = threading.Lock()
+
+    def learn(self, keys: Sequence[VerifierKey]) -> bool:
+        """Know more keys from now on; those that are known stay.
+
+        Returns:
+            Whether one of them was new.
+
+        Raises:
+            WitnessError: there are more logs than a witness may know.
+        """
+        with self._learning:
+            known = [key for of_one in self.logs.values() for key in of_one]
+            logs = logs_of([*known, *keys])
+            for origin in logs:
+                self._locks.setdefault(origin, threading.Lock())
+            self.logs, before = logs, self.logs
+            return logs != before
 
     def add_checkpoint(self, body: bytes, now_seconds: int) -> bytes:
         """Cosign a checkpoint, if it may be.

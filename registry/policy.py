@@ -20,11 +20,9 @@ from registry.errors import (
 )
 from registry.model.identifier import canonical
 from registry.model.identity import Identity
-from registry.model.typed import Admin, AdminBit, decode_group
+from registry.model.typed import HS_ADMIN, HS_VLIST, Admin, AdminBit, decode_group
 from registry.model.value import Permission, Reference, Value
 
-HS_ADMIN = "HS_ADMIN"
-HS_VLIST = "HS_VLIST"
 MAX_GROUP_DEPTH = 10
 MAX_GROUP_LOOKUPS = 256
 MAX_GROUP_STEPS = 65_536

@@ -1,9 +1,13 @@
 """The only writer of a registry: group commit.
 
-Changes that arrive while a transaction is on its way to the disk wait and then
-share the next one. Each group is evaluated in order against one snapshot
-(`registry.change`), written as one batch by a worker thread, and acknowledged
-only after the disk has it. A change that breaks a rule fails alone.
+    queue ─▶ open group: evaluated in slices ─▶ group in flight ─▶ durable ─▶ told
+                 against what the one in flight will have written
+
+Changes that arrive while a transaction is on its way to the disk share the next one:
+they are evaluated in order meanwhile (`registry.evaluation`), a slice in each turn of
+the loop, as if what is in flight had been written. A group is written as one batch by a
+worker thread, and everyone in it is told only after the disk has it, those who broke a
+rule too: what they ran into must be durable. A change that breaks a rule fails alone.
 
 After an error that is not simply a full disk, nothing is written any more until
 the node restarts: what the kernel kept of a failed sync is unknown. Reading goes
@@ -15,8 +19,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
+from typing import NamedTuple
 
-from registry.change import Change, Evaluation, Receipt
+from registry.change import Change, Receipt
 from registry.errors import (
     BusyError,
     DiskFullError,
@@ -26,11 +31,17 @@ from registry.errors import (
     StoreError,
     UnconfirmedError,
 )
+from registry.evaluation import Evaluation
 from registry.model.record import Record
-from registry.store.interface import Batch, Sealer, Store
+from registry.store.ahead import Ahead
+from registry.store.interface import Batch, Reader, Sealer, Store
 
-MAX_GROUP = 256
-"""Changes in one transaction; more would make readers wait for evaluation."""
+MAX_GROUP = 1024
+"""Changes in one transaction. Measured with a log over random names: 14 000/s in groups
+of 256, 18 000/s in groups of 1024, as fewer pages are written twice."""
+
+MAX_SLICE = 256
+"""Changes evaluated in one turn of the loop; more would make readers wait."""
 
 MAX_PENDING = 16_384
 """Changes that may wait; the next one is refused as busy."""
@@ -42,7 +53,37 @@ Done = Callable[[Receipt | None, Exception | None], None]
 """Told a receipt once it is durable, or why there is none."""
 
 _Waiting = tuple[Change, Done]
-_Evaluated = list[tuple[Receipt, Done]]
+
+
+class _Outcome(NamedTuple):
+    change: Change
+    done: Done
+    receipt: Receipt | None
+    error: Exception | None
+
+
+class _Group:
+    """Changes on their way to one transaction."""
+
+    __slots__ = ("batch", "evaluation", "outcomes")
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+        self.outcomes: list[_Outcome] = []
+        self.batch = evaluation.batch
+
+    def apply(self, change: Change, done: Done) -> None:
+        receipt, failure = None, None
+        try:
+            receipt = self.evaluation.apply(change)
+        except Exception as error:  # noqa: BLE001 (told to who asked)
+            failure = error
+        self.outcomes.append(_Outcome(change, done, receipt, failure))
+
+    def close(self) -> bool:
+        """Take no more; tells whether there is anything to write."""
+        self.batch = self.evaluation.batch
+        return bool(self.batch.made)
 
 
 class Registry:
@@ -60,7 +101,10 @@ class Registry:
         self._executor = executor
         self._clock = clock
         self._pending: deque[_Waiting] = deque()
-        self._writing: asyncio.Future[None] | None = None
+        self._open: _Group | None = None
+        self._flying: _Group | None = None
+        self._scheduled = False
+        self._idle: asyncio.Future[None] | None = None
         self._followers: list[Follower] = []
         self.confirm: Callable[[], Awaitable[None]] | None = None
         """What a durable group waits for before it is acknowledged, if anything."""
@@ -128,100 +172,123 @@ class Registry:
             message = f"{MAX_PENDING} changes wait already, try again"
             raise BusyError(message)
         self._pending.append((change, done))
-        if self._writing is None:
-            # At the end of this turn of the loop, so that whatever else arrived
-            # in the same read shares the transaction.
-            loop = asyncio.get_running_loop()
-            self._writing = loop.create_future()
-            loop.call_soon(self._start)
+        # At the end of this turn of the loop, so that whatever else arrived in the
+        # same read shares the transaction.
+        self._schedule()
 
     async def drain(self) -> None:
         """Wait until nothing is queued or on its way."""
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
+        while self._scheduled or self._flying or self._pending:
+            if self._idle is None:
+                self._idle = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._idle)
 
-    def _start(self) -> None:
-        group = [
-            self._pending.popleft() for _ in range(min(MAX_GROUP, len(self._pending)))
-        ]
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._take)
+
+    def _take(self) -> None:
+        """Evaluate a slice of what waits, and write it if nothing is being written."""
+        self._scheduled = False
+        taken = self._slice()
         try:
-            batch, done = self._evaluate(group)
+            if taken:
+                self._evaluate(taken)
         except Exception as error:  # noqa: BLE001 (told to who asked)
             # The snapshot itself cannot be read.
-            _fail_all(group, error)
-            self._next()
-            return
-        if done:
-            self._write(batch, done)
-        else:
-            self._next()
+            for _, done in taken:
+                _tell(done, None, error)
+        if self._flying is None:
+            self._launch()
+        if self._pending and self._room():
+            self._schedule()
 
-    def _evaluate(self, group: list[_Waiting]) -> tuple[Batch, _Evaluated]:
-        evaluated = []
+    def _room(self) -> int:
+        return MAX_GROUP - (len(self._open.outcomes) if self._open is not None else 0)
+
+    def _slice(self) -> list[_Waiting]:
+        size = min(MAX_SLICE, self._room(), len(self._pending))
+        return [self._pending.popleft() for _ in range(size)]
+
+    def _evaluate(self, taken: Iterable[_Waiting]) -> None:
+        # Each slice has a view of its own: a longer one would be in the store's way.
         with self._store.snapshot() as snapshot:
-            evaluation = Evaluation(snapshot, self._clock())
-            for change, done in group:
-                try:
-                    evaluated.append((evaluation.apply(change), done))
-                except Exception as error:  # noqa: BLE001 (told to who asked)
-                    _tell(done, None, error)
-        return evaluation.batch, evaluated
+            view: Reader = snapshot
+            if self._flying is not None:
+                view = Ahead(snapshot, self._flying.batch)
+            if self._open is None:
+                self._open = _Group(Evaluation(view, self._clock()))
+            else:
+                self._open.evaluation.look(view)
+            for change, done in taken:
+                self._open.apply(change, done)
 
-    def _write(self, batch: Batch, done: _Evaluated) -> None:
+    def _launch(self) -> None:
+        """Send the open group on its way; nothing else is on it."""
+        group, self._open = self._open, None
+        if group is None:
+            self._rest()
+        elif group.close():
+            self._flying = group
+            self._write(group)
+        else:
+            _tell_all(group)
+            self._rest()
+
+    def _write(self, group: _Group) -> None:
         loop = asyncio.get_running_loop()
         try:
             written = loop.run_in_executor(
-                self._executor, self._store.write, batch, self._sealer
+                self._executor, self._store.write, group.batch, self._sealer
             )
         except RuntimeError as error:  # it has shut down
-            self._refuse(done, error)
+            self._refuse(group, error)
             return
-        written.add_done_callback(lambda task: self._written(task, batch, done))
+        written.add_done_callback(lambda task: self._written(task, group))
 
-    def _written(
-        self, task: "asyncio.Future[None]", batch: Batch, done: _Evaluated
-    ) -> None:
+    def _written(self, task: "asyncio.Future[None]", group: _Group) -> None:
         try:
             task.result()
         except MapFullError:
             self._revert()
-            self._grow(batch, done)
+            self._grow(group)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (told to who asked)
             self._revert()
-            self._refuse(done, error)
+            self._refuse(group, error)
         else:
-            self._acknowledge(batch, done)
+            self._settle(group)
 
     def _revert(self) -> None:
         if self._sealer is not None:
             self._sealer.revert()
 
-    def _grow(self, batch: Batch, done: _Evaluated) -> None:
+    def _grow(self, group: _Group) -> None:
         try:
             if self._sealer is not None:
                 self._sealer.release()
             self._store.grow()
         except Exception as error:  # noqa: BLE001 (told to who asked)
-            self._refuse(done, error)
+            self._refuse(group, error)
         else:
-            self._write(batch, done)
+            self._write(group)
 
-    def _acknowledge(self, batch: Batch, done: _Evaluated) -> None:
+    def _settle(self, group: _Group) -> None:
+        """Let everybody see a durable group, then have it confirmed or tell it."""
         self.groups += 1
         self._publish()
         for follower in self._followers:
             try:
-                follower(batch)
+                follower(group.batch)
             except Exception as error:  # noqa: BLE001 (handed to the loop's handler)
                 # The group is durable whatever a follower makes of it.
                 _report(follower, error)
         if self.confirm is not None:
             confirming = asyncio.ensure_future(self.confirm())
-            confirming.add_done_callback(lambda task: self._confirmed(task, done))
-            return
-        for receipt, asker in done:
-            _tell(asker, receipt, None)
-        self._next()
+            confirming.add_done_callback(lambda task: self._confirmed(task, group))
+        else:
+            self._go_on()
+            _tell_all(group)
 
     def _publish(self) -> None:
         if self._sealer is None:
@@ -233,45 +300,63 @@ class Registry:
             self.stopped = StoreError(f"the sealed group cannot be served: {error!r}")
             _report(self._sealer, error)
 
-    def _confirmed(self, task: "asyncio.Future[None]", done: _Evaluated) -> None:
+    def _confirmed(self, task: "asyncio.Future[None]", group: _Group) -> None:
+        self._go_on()
         try:
             task.result()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (told to who asked)
             # The group stands; whoever asked must not take it for confirmed.
-            refusal = UnconfirmedError(f"written, but not confirmed: {error}")
-            _fail_all(done, refusal)
+            _tell_all(group, UnconfirmedError(f"written, but not confirmed: {error}"))
         else:
-            for receipt, asker in done:
-                _tell(asker, receipt, None)
-        self._next()
+            _tell_all(group)
 
-    def _refuse(self, done: _Evaluated, error: BaseException) -> None:
+    def _refuse(self, group: _Group, error: BaseException) -> None:
         if not isinstance(error, RegistryError):
             error = StoreError(f"the registry cannot write: {error!r}")
         if isinstance(error, StoreError) and not isinstance(error, DiskFullError):
             self.stopped = error
-        _fail_all(done, error)
-        self._next()
+        self._reconsider()
+        self._go_on()
+        _tell_all(group, error)
 
-    def _next(self) -> None:
+    def _reconsider(self) -> None:
+        """Queue the open group again: it was evaluated on what was not written."""
+        group, self._open = self._open, None
+        if group is not None:
+            again = [(change, done) for change, done, _, _ in group.outcomes]
+            self._pending.extendleft(reversed(again))
+
+    def _go_on(self) -> None:
+        self._flying = None
         if self.stopped is not None:
-            _fail_all(self._pending, _stopped(self.stopped))
+            self._reconsider()
+            waiting, error = list(self._pending), _stopped(self.stopped)
             self._pending.clear()
+            for _, done in waiting:
+                _tell(done, None, error)
+        self._launch()
         if self._pending:
-            asyncio.get_running_loop().call_soon(self._start)
-            return
-        writing, self._writing = self._writing, None
-        if writing is not None and not writing.done():
-            writing.set_result(None)
+            self._schedule()
+
+    def _rest(self) -> None:
+        idle = self._idle
+        if idle is not None and not self._pending:
+            self._idle = None
+            if not idle.done():
+                idle.set_result(None)
 
 
 def _stopped(reason: StoreError) -> ReadOnlyError:
     return ReadOnlyError(f"writing has stopped until restart: {reason}")
 
 
-def _fail_all(waiting: Iterable[tuple[object, Done]], error: Exception) -> None:
-    for _, done in waiting:
-        _tell(done, None, error)
+def _tell_all(group: _Group, failure: Exception | None = None) -> None:
+    """Tell everyone in a group; with a failure nobody gets a receipt."""
+    for _, done, receipt, error in group.outcomes:
+        if failure is not None and error is None:
+            _tell(done, None, failure)
+        else:
+            _tell(done, receipt, error)
 
 
 def _tell(done: Done, receipt: Receipt | None, error: Exception | None) -> None:

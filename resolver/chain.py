@@ -9,8 +9,8 @@ a `Query` and gives one of
 - a `Deferred` of a `Reply` or an error: the same, without a task;
 - `None`: not mine, ask the next.
 
-or raises an error that carries a response code, which becomes the answer. Every
-handler feels the effects of those above it and must not care what stands below.
+or raises an error that carries a response code, which becomes the answer. A handler
+that names its `operations` is asked about no others. Every handler feels the effects of those above it and must not care what stands below.
 When nobody answers, the operation is not supported.
 """
 
@@ -23,7 +23,8 @@ from registry.model.identifier import CaseRule, canonical
 from registry.model.identity import Identity
 from resolver.deferred import Deferred
 from resolver.wire.codes import OpFlag
-from resolver.wire.message import Message
+from resolver.wire.head import Head
+from resolver.wire.message import Message, decode_message
 from resolver.wire.request import Request
 from resolver.wire.response import Failure
 
@@ -57,9 +58,10 @@ class Query:
     """One request on its way down the chain."""
 
     __slots__ = (
+        "_message",
         "_name",
+        "flags",
         "identity",
-        "message",
         "now",
         "opcode",
         "origin",
@@ -76,7 +78,7 @@ class Query:
         now: float,
         identity: Identity | None,
     ) -> None:
-        self.message = message
+        self._message = message
         self.request = request
         self.origin = origin
         self.peer = peer
@@ -85,7 +87,13 @@ class Query:
         """Who asks, once proved."""
 
         self.opcode = message.header.opcode
+        self.flags = message.header.flags
         self._name: bytes | None = None
+
+    @property
+    def message(self) -> Message:
+        """The whole message."""
+        return self._message
 
     def name(self, rule: CaseRule) -> bytes:
         """Give the canonical name the request is about.
@@ -99,7 +107,39 @@ class Query:
 
     def flag(self, flag: OpFlag) -> bool:
         """Tell whether the request sets a flag."""
-        return bool(self.message.header.flags & int(flag))
+        return bool(self.flags & flag)
+
+
+class Received(Query):
+    """A request as it came; its message is decoded only if anybody asks for it."""
+
+    __slots__ = ("head", "octets")
+
+    def __init__(
+        self,
+        octets: bytes,
+        head: Head,
+        request: Request,
+        origin: Origin,
+        peer: Hashable,
+        now: float,
+    ) -> None:
+        # Spelled out, because all that is asked and written passes here.
+        self.octets = octets
+        self.head = head
+        self.request = request
+        self.origin = origin
+        self.peer = peer
+        self.now = now
+        self.identity = origin.identity
+        self.opcode = head.opcode
+        self.flags = head.flags
+        self._name = None
+
+    @property
+    def message(self) -> Message:
+        """The whole message."""
+        return decode_message(self.octets)
 
 
 class Reply(NamedTuple):
@@ -143,16 +183,28 @@ def failure(code: int, text: str = "") -> Reply:
 class Chain:
     """An ordered tuple of handlers, called like one."""
 
-    __slots__ = ("_handlers",)
+    __slots__ = ("_for_others", "_handlers")
 
     def __init__(self, handlers: tuple[Handler, ...]) -> None:
-        self._handlers = handlers
+        named = frozenset[int]().union(*map(_operations, handlers))
+        self._handlers = {
+            opcode: tuple(h for h in handlers if opcode in _operations(h, named))
+            for opcode in named
+        }
+        self._for_others = tuple(h for h in handlers if not _operations(h))
 
     def __call__(self, query: Query) -> Reply | Later | Awaitable[Reply]:
         """Ask each handler in turn; the first answer counts."""
-        for handler in self._handlers:
+        for handler in self._handlers.get(query.opcode, self._for_others):
             answer = handler(query)
             if answer is not None:
                 return answer
         text = f"operation {query.opcode} is not supported here"
         return failure(ResponseCode.OPERATION_NOT_SUPPORTED, text)
+
+
+def _operations(
+    handler: Handler, default: frozenset[int] = frozenset()
+) -> frozenset[int]:
+    found: frozenset[int] = getattr(handler, "operations", default)
+    return found

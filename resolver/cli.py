@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from chain_anchor.errors import AnchorError
 from registry.errors import InvalidIdentifierError, RegistryError, StoreError
 from resolver.commands.console import fail
 from resolver.errors import ResolverError, SetupError, UnreachableError
@@ -44,7 +45,7 @@ def guarded(command: Callable[[], int]) -> int:
     try:
         code = command()
         sys.stdout.flush()
-    except (ResolverError, RegistryError) as error:
+    except (ResolverError, RegistryError, AnchorError) as error:
         code, hint = _outcome(error)
         fail(str(error), hint)
         return code
@@ -60,7 +61,7 @@ def guarded(command: Callable[[], int]) -> int:
     return code
 
 
-def _outcome(error: ResolverError | RegistryError) -> tuple[int, str]:
+def _outcome(error: ResolverError | RegistryError | AnchorError) -> tuple[int, str]:
     match error:
         case SetupError():
             return MISUSE, error.hint
@@ -224,6 +225,9 @@ def _resolve(commands: _Commands) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="past the recursive node's cache"
     )
+    parser.add_argument(
+        "--proof", action="store_true", help="print only what the node's log proves"
+    )
     _add_json(parser)
     _add_server(parser)
     parser.set_defaults(run=_run_resolve)
@@ -240,6 +244,7 @@ def _run_resolve(options: argparse.Namespace) -> int:
         fresh=options.fresh,
         json=options.json,
         server=options.server,
+        proof=options.proof,
     )
     return resolve.run(asked)
 
@@ -380,7 +385,7 @@ def _witness(commands: _Commands) -> None:
         "--log-file",
         type=Path,
         metavar="READY_FILE",
-        help="the logs of all nodes of a running network",
+        help="the logs of all nodes of a network that runs, or will run",
     )
     parser.add_argument(
         "--name", metavar="NAME", help="key name for a new key (default: from the key)"

@@ -8,7 +8,7 @@ each registration.
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -19,14 +19,17 @@ _UNSET: Any = object()
 class Deferred(Generic[T]):
     """One result, set once and told to one listener."""
 
-    __slots__ = ("_listener", "_result")
+    __slots__ = ("_functions", "_listener", "_result")
 
     def __init__(self) -> None:
         self._result: T = _UNSET
         self._listener: Callable[[T], None] | None = None
+        self._functions: tuple[Callable[[Any], Any], ...] = ()
 
     def set_result(self, result: T) -> None:
         """Set the result and tell it."""
+        for function in self._functions:
+            result = function(result)
         self._result = result
         if self._listener is not None:
             self._listener(result)
@@ -39,10 +42,15 @@ class Deferred(Generic[T]):
             self._listener = listener
 
     def map(self, function: Callable[[T], U]) -> "Deferred[U]":
-        """Give a deferred with what `function` makes of the result."""
-        mapped: Deferred[U] = Deferred()
-        self.then(lambda result: mapped.set_result(function(result)))
-        return mapped
+        """Give this deferred with what `function` makes of its result.
+
+        The same one, changed: nobody can be told the result before.
+        """
+        if self._result is _UNSET:
+            self._functions += (function,)
+        else:
+            self._result = cast("T", function(self._result))
+        return cast("Deferred[U]", self)
 
     def __await__(self) -> Generator[Any, None, T]:
         if self._result is _UNSET:

@@ -15,7 +15,12 @@ import hmac
 from collections.abc import Mapping
 
 from chain_anchor.buckets import Draft
-from chain_anchor.entries import NO_HASH, encode_body, record_digest
+from chain_anchor.entries import (
+    NO_HASH,
+    encode_body,
+    record_digest,
+    record_digest_of,
+)
 from chain_anchor.statemap import (
     ACTIVE,
     DELETED,
@@ -44,20 +49,31 @@ class Drafter:
         """Make the draft of a change; `homes` has what its batch did to prefixes.
 
         Of a change that is known from the journal only, without its record, the log
-        keeps the journal's own digest.
+        has no digest: the journal's own covers restricted values, too.
         """
         entry, record, note = made
-        if entry.operation is Operation.NOTE:
-            digest = record_digest(note)
-            return _draft(entry, KIND_CHILD, ACTIVE, digest, note=note)
-        if entry.operation >= Operation.HOME:
-            return self._home_draft(entry, homes.get(entry.name))
-        if entry.operation is Operation.DELETE:
-            return _draft(entry, KIND_RECORD, DELETED, NO_HASH)
-        if record is None:
-            return _draft(entry, KIND_RECORD, ACTIVE, entry.digest)
-        digest = record_digest(record.public_octets(), self.commitment(record))
-        return _draft(entry, KIND_RECORD, ACTIVE, digest)
+        operation = entry.operation
+        if operation < Operation.HOME:
+            return self._record_draft(entry, record)
+        if operation is Operation.NOTE:
+            body = _body(entry, record_digest(note), b"", note)
+            return Draft(map_key(KIND_CHILD, entry.name), ACTIVE, body)
+        return self._home_draft(entry, homes.get(entry.name))
+
+    def _record_draft(self, entry: Entry, record: Record | None) -> Draft:
+        state, digest = ACTIVE, NO_HASH
+        if record is not None:
+            # The journal's digest is of all values: the same where all are public.
+            digest = (
+                record_digest_of(entry.digest)
+                if record.public
+                else record_digest(record.public_octets(), self.commitment(record))
+            )
+        elif entry.operation is Operation.DELETE:
+            state = DELETED
+        name = entry.name
+        body = _body(entry, digest, scope_of(name))
+        return Draft(map_key(KIND_RECORD, name), state, body)
 
     def commitment(self, record: Record) -> bytes | None:
         """Give what stands for a record's restricted values; None without any."""
@@ -83,10 +99,11 @@ class Drafter:
         return told, hmac.digest(self._blinding, message, "sha256")
 
     def _home_draft(self, entry: Entry, home: Home | None) -> Draft:
+        key, scope = map_key(KIND_HOME, entry.name), scope_of(entry.name)
         if entry.operation is Operation.UNHOME:
-            return _draft(entry, KIND_HOME, DELETED, NO_HASH)
+            return Draft(key, DELETED, _body(entry, NO_HASH, scope))
         digest = NO_HASH if home is None else record_digest(*self.home_told(home))
-        return _draft(entry, KIND_HOME, ACTIVE, digest)
+        return Draft(key, ACTIVE, _body(entry, digest, scope))
 
 
 def scope_of(name: bytes) -> bytes:
@@ -94,16 +111,6 @@ def scope_of(name: bytes) -> bytes:
     return suffix_of(name) if is_prefix_handle(name) else prefix_of(name)
 
 
-def _draft(
-    entry: Entry, kind: int, state: int, digest: bytes, note: bytes = b""
-) -> Draft:
-    body = encode_body(
-        entry.operation,
-        digest,
-        entry.time_ms,
-        entry.actor_index,
-        entry.actor,
-        b"" if kind == KIND_CHILD else scope_of(entry.name),
-        note,
-    )
-    return Draft(map_key(kind, entry.name), state, body)
+def _body(entry: Entry, digest: bytes, scope: bytes, note: bytes = b"") -> bytes:
+    _, operation, time_ms, _, _, actor, index = entry
+    return encode_body(operation, digest, time_ms, index, actor, scope, note)

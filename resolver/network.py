@@ -209,10 +209,11 @@ class Network:
     def _use_compiled_maps(self) -> None:
         """Let compiled kernels keep the state maps of the logs."""
         from chain_anchor.compiled.engine import CompiledEngine
+        from chain_anchor.compiled.tree import tree_append
 
         for node in self.nodes.values():
             if node.sealing is not None:
-                node.sealing.log.use(CompiledEngine())
+                node.sealing.log.use(CompiledEngine(), tree_append)
 
     def not_ready(self) -> list[str]:
         """Name the nodes that do not serve."""

@@ -7,6 +7,7 @@ that a face can send the quick ones without a task each. Errors become answers h
 messages that are no requests, and octets that are no messages, get silence.
 """
 
+import functools
 import logging
 import secrets
 import struct
@@ -14,7 +15,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable
 
 from registry.errors import ChallengeNeededError, MalformedError, RegistryError
 from registry.model.codes import ResponseCode
-from resolver.chain import Chain, Origin, Query, Reply, failure
+from resolver.chain import (
+    Chain,
+    Later,
+    Origin,
+    Query,
+    Received,
+    Reply,
+    failure,
+)
 from resolver.deferred import Deferred
 from resolver.errors import ResolverError
 from resolver.session.challenge import (
@@ -28,6 +37,7 @@ from resolver.telemetry import Telemetry
 from resolver.wire.codes import MessageFlag, OpFlag
 from resolver.wire.credential import HS_SIGNED, MessageCredential, signed_octets
 from resolver.wire.envelope import MAX_MESSAGE_OCTETS, Envelope
+from resolver.wire.head import BODY_START, Head, Mould, body_stop, shared_octets
 from resolver.wire.header import DEFAULT_LIFE_SECONDS, UNKNOWN_SITE_SERIAL, Header
 from resolver.wire.message import Message, build_message, decode_message
 from resolver.wire.request import KNOWN_OPERATIONS, decode_request
@@ -46,6 +56,9 @@ MAX_RECURSION = 16
 MAX_BODY_OCTETS = MAX_MESSAGE_OCTETS - 4096
 """Longest body of an answer; header, digest and credential take the rest."""
 
+MAX_HEADS = 1024
+"""Heads of requests that are remembered; one for each second and kind of client."""
+
 NEWEST = (2, 11)
 _LOG = logging.getLogger("resolver")
 _FAULT = "Server error processing request, see server logs"
@@ -56,6 +69,11 @@ _RD = int(OpFlag.RETURN_REQUEST_DIGEST)
 _CT = int(OpFlag.CERTIFIED)
 _REC = int(OpFlag.RECURSIVE)
 _CN = int(OpFlag.CONTINUOUS)
+_OWN = _RD | _CT
+"""What makes an answer depend on more of its request than its head."""
+
+_SUCCESS = int(ResponseCode.SUCCESS)
+_AUTHENTICATION_NEEDED = int(ResponseCode.AUTHENTICATION_NEEDED)
 _UNREADABLE = int(MessageFlag.COMPRESSED | MessageFlag.ENCRYPTED)
 _UNREADABLE_REPLY = failure(
     ResponseCode.OPERATION_NOT_SUPPORTED,
@@ -86,6 +104,7 @@ class Responder:
         self.learn: Learner = _forget
         """Told of each answer that may be copied for others."""
 
+        self._heads: dict[bytes, Head] = {}
         self._telemetry = telemetry
         self._site_serial = site_serial
         self._sign = sign
@@ -94,6 +113,10 @@ class Responder:
         self, octets: bytes, origin: Origin, peer: Hashable, now: float
     ) -> Octets | Deferred[Octets] | Awaitable[Octets]:
         """Answer one whole message; no octets at all mean silence."""
+        stop = body_stop(octets)
+        head = None if stop is None else self._heads.get(shared_octets(octets))
+        if head is not None:
+            return self._take(octets, head, octets[BODY_START:stop], origin, peer, now)
         try:
             message = decode_message(octets)
         except MalformedError as error:
@@ -104,48 +127,74 @@ class Responder:
         if header.opcode not in KNOWN_OPERATIONS:
             self._telemetry.requests[origin.transport, 0] += 1
             return self._no_request(message, None, now)
-        reply = self._answer(message, origin, peer, now)
+        refusal = _guard(message)
+        if refusal is not None:
+            self._telemetry.requests[origin.transport, header.opcode] += 1
+            return self._encode(message, refusal, now)
+        head = self._remember(octets, header)
+        return self._take(octets, head, message.body, origin, peer, now)
+
+    def _remember(self, octets: bytes, header: Header) -> Head:
+        """Keep what is known of a request for all that share its head."""
+        if len(self._heads) >= MAX_HEADS:
+            self._heads.clear()
+        flags = header.flags
+        head = Head(
+            header.opcode, flags, header.expiration, is_mouldable=not flags & _OWN
+        )
+        self._heads[shared_octets(octets)] = head
+        return head
+
+    def _take(
+        self,
+        octets: bytes,
+        head: Head,
+        body: bytes,
+        origin: Origin,
+        peer: Hashable,
+        now: float,
+    ) -> Octets | Deferred[Octets] | Awaitable[Octets]:
+        """Answer a request of an operation we know."""
+        self._telemetry.requests[origin.transport, head.opcode] += 1
+        try:
+            request = decode_request(head.opcode, body)
+        except RegistryError as error:
+            self._telemetry.malformed += 1
+            refusal = failure(error.code, str(error))
+            return self._encode(decode_message(octets), refusal, now)
+        query = Received(octets, head, request, origin, peer, now)
+        reply = self._run(query)
         if isinstance(reply, Reply):
-            answer = self._encode(message, reply, now)
+            answer = self._encode_for(query, reply)
             if (
                 reply.expires > now
                 and origin.identity is None
-                and not _is_too_long(reply)
+                and len(reply.body) <= MAX_BODY_OCTETS
             ):
                 self.learn(octets, answer[0], reply)
             return answer
         if isinstance(reply, Deferred):
-            return reply.map(lambda reply: self._encode(message, reply, now))
-        return self._encode_later(message, reply, now)
+            return reply.map(functools.partial(self._encode_for, query))
+        return self._encode_later(query, reply)
 
     def ask(self, query: Query) -> Reply | Deferred[Reply] | Awaitable[Reply]:
         """Run the chain; errors become replies."""
+        reply = self._run(query)
+        if isinstance(reply, Deferred):
+            return reply.map(functools.partial(self._checked, query))
+        return reply
+
+    def _run(self, query: Query) -> Reply | Later | Awaitable[Reply]:
+        """Run the chain; errors become replies, but for those that come deferred."""
         try:
             reply = self.chain(query)
         except Exception as error:  # noqa: BLE001 (a request must get an answer)
             return self._failed(query, error)
-        if isinstance(reply, Reply):
+        if isinstance(reply, Reply | Deferred):
             return reply
-        if isinstance(reply, Deferred):
-            return reply.map(lambda reply: self._checked(query, reply))
         if query.origin.full:
             return self._shed(reply)
         return self._ask_later(query, reply)
-
-    def _answer(
-        self, message: Message, origin: Origin, peer: Hashable, now: float
-    ) -> Reply | Deferred[Reply] | Awaitable[Reply]:
-        header = message.header
-        self._telemetry.requests[origin.transport, header.opcode] += 1
-        refusal = _guard(message)
-        if refusal is not None:
-            return refusal
-        try:
-            request = decode_request(header.opcode, message.body)
-        except RegistryError as error:
-            self._telemetry.malformed += 1
-            return failure(error.code, str(error))
-        return self.ask(Query(message, request, origin, peer, now, origin.identity))
 
     async def _ask_later(self, query: Query, reply: Awaitable[Reply]) -> Reply:
         try:
@@ -189,13 +238,34 @@ class Responder:
         code = ResponseCode.AUTHENTICATION_NEEDED
         return Reply(code, body, session_id=session_id)
 
-    async def _encode_later(
-        self, message: Message, reply: Awaitable[Reply], now: float
-    ) -> Octets:
-        return self._encode(message, await reply, now)
+    async def _encode_later(self, query: Received, reply: Awaitable[Reply]) -> Octets:
+        return self._encode_for(query, await reply)
+
+    def _encode_for(self, query: Received, reply: Reply | Exception) -> Octets:
+        """Put an answer on the wire, in the mould of an earlier one if there is one."""
+        if not isinstance(reply, Reply):
+            reply = self._failed(query, reply)
+        code, body, opcode, authoritative, session_id, more, _ = reply
+        head, now = query.head, query.now
+        is_plain = (
+            code == _SUCCESS
+            and opcode is None
+            and session_id is None
+            and not more
+            and len(body) <= MAX_BODY_OCTETS
+            and head.expiration > now
+        )
+        mould = head.moulds.get(authoritative) if is_plain else None
+        if mould is not None:
+            self._telemetry.answers[code] += 1
+            return (mould.fill(query.octets, body),)
+        answer = self._encode(query.message, reply, now)
+        if is_plain and head.is_mouldable:
+            head.moulds[authoritative] = Mould.of(answer[0])
+        return answer
 
     def _encode(self, message: Message, reply: Reply, now: float) -> Octets:
-        if _is_too_long(reply):
+        if len(reply.body) > MAX_BODY_OCTETS:
             reply = _too_long(reply)
         self._telemetry.answers[reply.code] += 1
         if not reply.more:
@@ -211,38 +281,38 @@ class Responder:
         self, message: Message, reply: Reply, body: bytes, now: float, extra: int = 0
     ) -> bytes:
         """Put one body on the wire: echo what the request set, add what it asked."""
-        envelope, header = message.envelope, message.header
-        code = reply.code
+        envelope, header, _, _ = message
+        opcode, _, flags, _, _, _, expiration, _ = header
+        code, _, answered, authoritative, session_id, _, _ = reply
         # REC is set even unasked (golden vectors); CN is about the answer's own parts.
-        flags = header.flags & ~_CN | _REC | extra
-        flags = flags | _AT if reply.authoritative else flags & ~_AT
-        if code == ResponseCode.AUTHENTICATION_NEEDED:
+        flags = flags & ~_CN | _REC | extra
+        flags = flags | _AT if authoritative else flags & ~_AT
+        if code == _AUTHENTICATION_NEEDED:
             flags |= _RD  # a client cannot answer without the digest, asked or not
         if flags & _RD:
             body = digest_of(message, _digest_algorithm(envelope)).encode() + body
-        major, minor = _negotiated(envelope)
-        if (major, minor) < (2, 5):
-            code = _OLD_CODES.get(code, code)
-        session_id = reply.session_id
-        fields = (
+        major, minor, newest_minor, codes = _spoken(envelope[:4])
+        code = codes.get(code, code)
+        size = len(body)
+        head = _BOTH.pack(
             major,
             minor,
             major,
-            0 if major > NEWEST[0] else NEWEST[1],
+            newest_minor,
             envelope.session_id if session_id is None else session_id,
             envelope.request_id,
             0,
-            28 + len(body),
-            header.opcode if reply.opcode is None else reply.opcode,
+            28 + size,
+            opcode if answered is None else answered,
             code,
             flags,
             self._site_serial,
             0,
             0,
-            _expiration(header, now),
-            len(body),
+            expiration if expiration > now else int(now) + DEFAULT_LIFE_SECONDS,
+            size,
         )
-        octets = _BOTH.pack(*fields) + body + _EMPTY_CREDENTIAL
+        octets = b"".join((head, body, _EMPTY_CREDENTIAL))
         return self._certify(octets) if flags & _CT else octets
 
     def _certify(self, octets: bytes) -> bytes:
@@ -306,10 +376,6 @@ def _guard(message: Message) -> Reply | None:
     return None
 
 
-def _is_too_long(reply: Reply) -> bool:
-    return len(reply.body) > MAX_BODY_OCTETS
-
-
 def _too_long(reply: Reply) -> Reply:
     """Say that an answer is too long: the official SDK hangs on it (notes §1.1)."""
     text = (
@@ -320,18 +386,18 @@ def _too_long(reply: Reply) -> Reply:
     return reply._replace(code=failed.code, body=failed.body)
 
 
-def _negotiated(envelope: Envelope) -> tuple[int, int]:
-    suggested = envelope.suggested_version
+@functools.lru_cache(maxsize=256)
+def _spoken(start: tuple[int, int, int, int]) -> tuple[int, int, int, dict[int, int]]:
+    """Give how a peer is spoken to: version, suggested minor version, other codes.
+
+    `start` are the first four octets of the peer's envelope.
+    """
+    suggested = Envelope(*start, 0, 0, 0, 0).suggested_version
     if suggested[0] > NEWEST[0]:
-        return 3, 0
-    return min(suggested, NEWEST)
+        return 3, 0, 0, {}
+    major, minor = min(suggested, NEWEST)
+    return major, minor, NEWEST[1], _OLD_CODES if (major, minor) < (2, 5) else {}
 
 
 def _digest_algorithm(envelope: Envelope) -> int:
     return SHA256 if envelope.suggested_version >= (2, 7) else SHA1
-
-
-def _expiration(header: Header, now: float) -> int:
-    if header.expiration > now:
-        return header.expiration
-    return int(now) + DEFAULT_LIFE_SECONDS

@@ -111,6 +111,8 @@ class Watcher:
             AnchorError: It refuses, or what it says does not hold.
         """
         size = self._sizes.get(checkpoint.origin, 0)
+        if size > checkpoint.size:
+            size = 0  # no proof leads back: let it say again what it has
         try:
             try:
                 found = await self._add(text, note, size, consistency)

@@ -4,6 +4,7 @@ The measure is `statemap.ReferenceMap`, which knows neither buckets nor groups, 
 plain account of what the entries must say.
 """
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -128,7 +129,7 @@ class Map:
         engine.load(sorted(self.table.items()))
         other = Map(engine)
         other.table, other.size = dict(self.table), self.size
-        other.reference = self.reference
+        other.reference = copy.deepcopy(self.reference)
         return other
 
     def _expect(self, drafts: Iterable[Draft], sealed: Sealed) -> None:

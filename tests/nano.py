@@ -279,11 +279,11 @@ class NanoServer:
             case OpCode.CREATE_HANDLE:
                 if handle in self.records:
                     return ResponseCode.HANDLE_ALREADY_EXISTS, Failure("").encode()
-                self.records[handle] = request.values
+                self.records[handle] = tuple(request.values)
             case OpCode.DELETE_HANDLE:
                 del self.records[handle]
             case OpCode.ADD_VALUE:
-                self.records[handle] += request.values
+                self.records[handle] += tuple(request.values)
             case OpCode.MODIFY_VALUE:
                 new = {value.index: value for value in request.values}
                 old = self.records[handle]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chain_anchor import leaves as plain_leaves, upper
-from chain_anchor.buckets import Draft, Get, Sealed, check_drafts
+from chain_anchor.buckets import Draft, Get, Sealed, check_drafts, check_keys
 from chain_anchor.compiled import proving, rechecking, sealing, trie
 from chain_anchor.compiled.leaves import HASH_OCTETS, LEAF_OCTETS, STACK, STACK_OCTETS
 from chain_anchor.compiled.marshalling import (
@@ -27,6 +27,7 @@ from chain_anchor.compiled.sha256 import SCRATCH_OCTETS
 from chain_anchor.compiled.trie import PLACE_OCTETS, Trie
 from chain_anchor.entries import NO_HASH, assemble_change
 from chain_anchor.errors import AnchorError, CorruptLogError, EntryError
+from chain_anchor.rechecking import check_counts, check_places
 from chain_anchor.statemap import EMPTY_ROOT, MapProof, State
 from chain_anchor.upper import TABLE
 
@@ -63,7 +64,7 @@ class Pending(NamedTuple):
     """A group that is sealed, and not published yet."""
 
     first_index: int
-    before: list[bytes]
+    before: list[tuple[bytes, bytes]]
     """The buckets that it changes, as they were, by place."""
 
     sealed: Sealed
@@ -121,7 +122,12 @@ class CompiledEngine:
         trie.settle(self._trie, True)
 
     def places(self, keys: Sequence[bytes]) -> list[bytes]:
-        """Give the table's key of the bucket that each map key belongs in."""
+        """Give the table's key of the bucket that each map key belongs in.
+
+        Raises:
+            FormatError: A key is no map key.
+        """
+        check_keys(keys)
         count = len(keys)
         found = np.empty(PLACE_OCTETS * count, np.uint8)
         nodes, top, _ = self._published
@@ -144,6 +150,8 @@ class CompiledEngine:
         if self._pending is not None:
             raise AnchorError("a group is sealed and neither published nor reverted")
         _check_drafts(first_index, drafts)
+        # Nothing is in hand now, unless the last call was interrupted.
+        trie.settle(self._trie, False)
         places = sorted(place for place in buckets if len(place) == PLACE_OCTETS)
         values = [buckets[place] for place in places]
         group = group_of(drafts, places, values)
@@ -162,7 +170,7 @@ class CompiledEngine:
             after.root,
             count,
         )
-        changed = [values[n] for n in np.flatnonzero(made.used).tolist()]
+        changed = [(places[n], values[n]) for n in np.flatnonzero(made.used).tolist()]
         self._pending = Pending(first_index, changed, sealed, top)
         return sealed
 
@@ -175,8 +183,10 @@ class CompiledEngine:
         """
         pending = self._require()
         sealed = pending.sealed
+        check_counts(self.count, sealed.entries, sealed.leaf_hashes, sealed.count)
+        check_places([place for place, _ in pending.before], sealed.puts)
         if not sealed.entries:
-            if sealed.root != self.root or sealed.puts or sealed.count != self.count:
+            if sealed.root != self.root or sealed.puts:
                 raise CorruptLogError(TABLE, b"", "no entries, but another map")
             return
         made = [(place, value) for place, value in sealed.puts if value is not None]
@@ -210,7 +220,9 @@ class CompiledEngine:
 
         Raises:
             CorruptLogError: The bucket is not the one that was written.
+            FormatError: The key is no map key.
         """
+        check_keys((key,))
         before = self._published
         if before.top == 0:
             return None, MapProof((), None)
@@ -327,6 +339,7 @@ def written_of(
     """Bring a sealed group into the kernel that looks at it once more."""
     sealed = pending.sealed
     values = [value for _, value in made]
+    before = [value for _, value in pending.before]
     return rechecking.Written(
         entries=array_of(bytearray(b"\x00").join((b"", *sealed.entries))),
         ends=ends_of(sealed.entries, 1),
@@ -334,8 +347,8 @@ def written_of(
         places=joined([place for place, _ in made]),
         values=joined(values),
         value_ends=ends_of(values),
-        old_values=joined(pending.before),
-        old_ends=ends_of(pending.before),
+        old_values=joined(before),
+        old_ends=ends_of(before),
         root=array_of(sealed.root),
     )
 

@@ -5,33 +5,18 @@ of complete subtrees of every fourth level.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from chain_anchor.compiled.kernels import Octets, copy, kernel
 from chain_anchor.compiled.marshalling import array_of, cut_evenly
 from chain_anchor.compiled.sha256 import SCRATCH_OCTETS, pair_digest
-
-STEP = 4
-"""Levels from one that is kept to the next; `chain_anchor.rows.STEP`."""
+from chain_anchor.frontier import Grown
+from chain_anchor.rows import STEP
 
 _LEVELS = 64
 _NODE = 1
 """First octet of what an inner node's hash is made of (RFC 6962 §2.1)."""
-
-
-class Grown(NamedTuple):
-    """A tree with leaves appended."""
-
-    size: int
-    peaks: tuple[bytes, ...]
-    """As `chain_anchor.frontier.Frontier` has them: largest subtree first."""
-
-    complete: dict[int, bytes]
-    """By level (4, 8, 12 and so on): hashes of subtrees that became complete, joined."""
-
-    root: bytes
 
 
 @kernel

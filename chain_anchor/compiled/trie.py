@@ -94,7 +94,8 @@ def make_frames() -> np.ndarray:
 
 def enlarge(trie: Trie) -> Trie:
     """Give the trie twice the room; what others read of it stays where it is."""
-    return Trie(*(_double(array) for array in trie[:4]), trie.words)
+    hashes, sides, made, lost = map(_double, trie[:4])
+    return Trie(hashes, sides, made, lost, trie.words)
 
 
 def _double(array: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ functions work on octets, because that is what arrives and what is stored.
 """
 
 import enum
+import functools
 import re
 
 from registry.errors import InvalidIdentifierError
@@ -35,6 +36,9 @@ class CaseRule(enum.Enum):
     """Octet by octet."""
 
 
+_FOLD = CaseRule.FOLD
+
+
 def canonical(octets: bytes, rule: CaseRule = CaseRule.FOLD) -> bytes:
     """Give the canonical octets of a name as it came from outside.
 
@@ -43,6 +47,16 @@ def canonical(octets: bytes, rule: CaseRule = CaseRule.FOLD) -> bytes:
             no suffix after the slash, a control character, or a prefix that is
             too long or has an empty label.
     """
+    if 0 < len(octets) <= MAX_IDENTIFIER_OCTETS and octets.isascii():
+        # As nearly all are; every other name, and every error, goes the long way.
+        folded = octets.upper()
+        prefix, _, suffix = folded.partition(b"/")
+        if suffix and _is_common_prefix(prefix) and octets.decode().isprintable():
+            return folded if rule is _FOLD else prefix + octets[len(prefix) :]
+    return _canonical(octets, rule)
+
+
+def _canonical(octets: bytes, rule: CaseRule) -> bytes:
     _check_octets(octets)
     prefix, slash, suffix = octets.partition(b"/")
     if not slash:
@@ -56,6 +70,14 @@ def canonical(octets: bytes, rule: CaseRule = CaseRule.FOLD) -> bytes:
     if rule is CaseRule.FOLD:
         return folded + b"/" + suffix.upper()
     return folded + b"/" + suffix
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_common_prefix(prefix: bytes) -> bool:
+    try:
+        return prefix != PREFIX_AUTHORITY and _checked_prefix(prefix, prefix) != b""
+    except InvalidIdentifierError:
+        return False
 
 
 def prefix_of(name: bytes) -> bytes:

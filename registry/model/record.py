@@ -24,6 +24,9 @@ from registry.model.octets import pack_u32
 from registry.model.value import Value, decode_values, encode_values, spans
 
 _HEADER = struct.Struct("!BBIQ")
+_START = struct.Struct("!BBI")
+_U16 = struct.Struct("!H")
+_U64 = struct.Struct("!Q")
 _FORMAT = 1
 _HEAD_START = _FORMAT << 8
 _PUBLIC_READ = 0x02
@@ -92,8 +95,13 @@ class Record(NamedTuple):
 
 def make_record(name: bytes, serial: int, values: tuple[Value, ...]) -> Record:
     """Build a record from decoded values."""
+    return Record(name, serial, *content_of(values))
+
+
+def content_of(values: tuple[Value, ...]) -> tuple[bool, bytes]:
+    """Give what a record of some values holds: `public` and `values_octets`."""
     public = all(value.permissions & _PUBLIC_READ for value in values)
-    return Record(name, serial, public, encode_values(values))
+    return public, encode_values(values)
 
 
 def _list_of(parts: list[bytes]) -> bytes:
@@ -102,14 +110,15 @@ def _list_of(parts: list[bytes]) -> bytes:
 
 def encode_record(record: Record, *, named: bool) -> bytes:
     """Write a record for the store; `named` when its key does not tell its name."""
-    flags = _PUBLIC if record.public else 0
-    name = b""
+    name, serial, public, values_octets = record
+    flags = _PUBLIC if public else 0
+    told = b""
     if named:
         flags |= _NAMED
-        name = struct.pack("!H", len(record.name)) + record.name
-    rest = struct.pack("!Q", record.serial) + name + record.values_octets
-    checksum = zlib.crc32(rest, zlib.crc32(record.name, _HEAD_START | flags))
-    return struct.pack("!BBI", _FORMAT, flags, checksum) + rest
+        told = _U16.pack(len(name)) + name
+    rest = b"".join((_U64.pack(serial), told, values_octets))
+    checksum = zlib.crc32(rest, zlib.crc32(name, _HEAD_START | flags))
+    return _START.pack(_FORMAT, flags, checksum) + rest
 
 
 def decode_record(octets: bytes, name: bytes | None) -> Record:
@@ -122,7 +131,7 @@ def decode_record(octets: bytes, name: bytes | None) -> Record:
         form, flags, checksum, serial = _HEADER.unpack_from(octets)
         start = _HEADER.size
         if flags & _NAMED:
-            (size,) = struct.unpack_from("!H", octets, start)
+            (size,) = _U16.unpack_from(octets, start)
             name = octets[start + 2 : start + 2 + size]
             start += 2 + size
     except struct.error:

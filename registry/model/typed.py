@@ -12,6 +12,9 @@ from registry.errors import MalformedError
 from registry.model.octets import Cursor, blob, pack_u16, pack_u32, text
 from registry.model.value import Reference
 
+HS_ADMIN = "HS_ADMIN"
+HS_VLIST = "HS_VLIST"
+
 ADMIN_INDEX = 100
 """Where HS_ADMIN conventionally stands."""
 

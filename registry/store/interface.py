@@ -98,22 +98,12 @@ class Sealer(Protocol):
         """Let go of every snapshot: the store is about to grow."""
 
 
-class Snapshot(Protocol):
-    """A consistent view of what is on disk, for a `with` block."""
-
-    def __enter__(self) -> Self:
-        """Begin to use it."""
-
-    def __exit__(self, *_: object) -> None:
-        """Let go of it."""
+class Reader(Protocol):
+    """What the rules of registration read."""
 
     @property
     def serial(self) -> int:
         """Number of the last change."""
-
-    @property
-    def tables(self) -> Tables:
-        """The sealer's tables."""
 
     def get(self, name: bytes) -> Record | None:
         """Read a record by canonical name.
@@ -125,11 +115,25 @@ class Snapshot(Protocol):
     def home(self, prefix: bytes) -> Home | None:
         """Read the entry of a prefix that lives here."""
 
-    def homes(self) -> tuple[Home, ...]:
-        """List the prefixes that live here, sorted."""
-
     def tally(self, prefix: bytes) -> Tally:
         """Read the counts of a home."""
+
+
+class Snapshot(Reader, Protocol):
+    """A consistent view of what is on disk, for a `with` block."""
+
+    def __enter__(self) -> Self:
+        """Begin to use it."""
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of it."""
+
+    @property
+    def tables(self) -> Tables:
+        """The sealer's tables."""
+
+    def homes(self) -> tuple[Home, ...]:
+        """List the prefixes that live here, sorted."""
 
     def names(self, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
         """Walk the canonical names under a prefix, after a name."""

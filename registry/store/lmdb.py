@@ -6,7 +6,8 @@ Four tables of its own, and those of `LOG_TABLES`, which belong to the sealer:
     records   canonical name, or its head and hash  `registry.model.record`
     homes     prefix                                checksum, state, HS_ADMIN values
     journal   serial, 8 octets                      `registry.journal`
-    meta      `format`, `serial`, `tally:`PREFIX    integers, 8 octets each
+    meta      `format`, `serial`, `transaction`,
+              `tally:`PREFIX                        integers, 8 octets each
 
 LMDB keys hold 511 octets and identifiers 2 048, so a long name is cut after
 `_HEAD_OCTETS` and the SHA-256 of the whole takes the place of the rest; the
@@ -15,7 +16,12 @@ together for listing.
 
 Caveats, from LMDB's own: never open one environment twice in a process, never
 use it across a fork, keep read transactions short (a stale one makes the file
-grow). 0.9-format pages carry no checksum, so each record carries its own.
+grow). 0.9-format pages carry no checksum, so each record carries its own, and
+`registry.store.meta_pages` guards the two pages from which all others hang.
+
+Once the write of a meta page has failed, LMDB takes no transaction any more, not even
+one that reads. A view from before each write is kept until it has succeeded: that is
+what is read from then on, until a restart.
 """
 
 import contextlib
@@ -50,6 +56,7 @@ from registry.store.interface import (
     Tables,
     Tally,
 )
+from registry.store.meta_pages import MetaPages, check_newest
 
 FORMAT = 1
 _MAX_KEY_OCTETS = 511
@@ -58,6 +65,7 @@ _INITIAL_MAP_OCTETS = 1 << 30
 _U64 = struct.Struct("!Q")
 _TALLY = struct.Struct("!QQ")
 _TALLY_KEY = b"tally:"
+_TRANSACTION_KEY = b"transaction"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PROBE_OCTETS = 65_536
 
@@ -84,14 +92,25 @@ class LmdbTables:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """Read one entry."""
-        octets: bytes | None = self._transaction.get(key, db=self._handles[table])
+        try:
+            octets: bytes | None = self._transaction.get(key, db=self._handles[table])
+        except lmdb.Error as error:
+            raise _entry_error(table, key, error) from error
         return octets
+
+    def count(self, table: str) -> int:
+        """Count entries, as the engine does."""
+        entries: int = self._transaction.stat(self._handles[table])["entries"]
+        return entries
 
     def items(self, table: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Walk entries by key, from `start` on."""
-        with self._transaction.cursor(db=self._handles[table]) as cursor:
-            if cursor.set_range(start):
-                yield from cursor.iternext()
+        try:
+            with self._transaction.cursor(db=self._handles[table]) as cursor:
+                if cursor.set_range(start):
+                    yield from cursor.iternext()
+        except lmdb.Error as error:
+            raise _entry_error(table, start, error) from error
 
 
 class LmdbSnapshot:
@@ -100,11 +119,14 @@ class LmdbSnapshot:
     What the engine raises inside the `with` block leaves it as a `StoreError`.
     """
 
-    __slots__ = ("_store", "_transaction")
+    __slots__ = ("_lent", "_store", "_transaction")
 
-    def __init__(self, store: "LmdbStore", transaction: Any) -> None:
+    def __init__(
+        self, store: "LmdbStore", transaction: Any, *, lent: bool = False
+    ) -> None:
         self._store = store
         self._transaction = transaction
+        self._lent = lent
 
     def __enter__(self) -> Self:
         return self
@@ -116,13 +138,14 @@ class LmdbSnapshot:
             raise _read_error(self._store.directory, error) from error
 
     def close(self) -> None:
-        """End the transaction."""
-        self._transaction.abort()
+        """End the transaction, unless it must last."""
+        if not self._lent:
+            self._transaction.abort()
 
     @property
     def serial(self) -> int:
         """Number of the last change."""
-        octets = self._transaction.get(b"serial", db=self._store.meta)
+        octets = self._get("meta", self._store.meta, b"serial")
         return int(_U64.unpack(octets)[0]) if octets else 0
 
     @property
@@ -130,9 +153,14 @@ class LmdbSnapshot:
         """The sealer's tables."""
         return LmdbTables(self._transaction, self._store.log_tables)
 
+    @property
+    def all_tables(self) -> "LmdbTables":
+        """Every table as it lies there, for who rechecks all of it."""
+        return LmdbTables(self._transaction, self._store.all_tables)
+
     def get(self, name: bytes) -> Record | None:
         """Read a record by canonical name."""
-        octets = self._transaction.get(key_of(name), db=self._store.records)
+        octets = self._get("records", self._store.records, key_of(name))
         if octets is None:
             return None
         record = decode_record(octets, _name_of(key_of(name)))
@@ -143,7 +171,7 @@ class LmdbSnapshot:
 
     def home(self, prefix: bytes) -> Home | None:
         """Read the entry of a prefix that lives here."""
-        octets = self._transaction.get(prefix, db=self._store.homes)
+        octets = self._get("homes", self._store.homes, prefix)
         return None if octets is None else _decode_home(prefix, octets)
 
     def homes(self) -> tuple[Home, ...]:
@@ -153,7 +181,7 @@ class LmdbSnapshot:
 
     def tally(self, prefix: bytes) -> Tally:
         """Read the counts of a home."""
-        octets = self._transaction.get(_TALLY_KEY + prefix, db=self._store.meta)
+        octets = self._get("meta", self._store.meta, _TALLY_KEY + prefix)
         return Tally(*_TALLY.unpack(octets)) if octets else Tally()
 
     def names(self, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
@@ -181,6 +209,14 @@ class LmdbSnapshot:
                 yield int(_U64.unpack(key)[0]), octets
                 found = cursor.next()
 
+    def _get(self, table: str, handle: Any, key: bytes) -> bytes | None:
+        # Not left to `__exit__`: a group of changes outlives one that cannot be read.
+        try:
+            octets: bytes | None = self._transaction.get(key, db=handle)
+        except lmdb.Error as error:
+            raise _entry_error(table, key, error) from error
+        return octets
+
 
 class LmdbStore:
     """An environment in a directory of its own."""
@@ -194,9 +230,16 @@ class LmdbStore:
         """
         self.directory = directory
         self.read_only = read_only
+        self._metas: MetaPages | None = None
+        self._before: Any = None
+        self._stuck = False
         try:
+            kept = check_newest(directory)
             self._environment = self._open()
-            self._prepare()
+            self._prepare(kept)
+        except CorruptError as error:
+            message = f"cannot open the registry in {directory}: {error}"
+            raise StoreError(message) from error
         except (lmdb.Error, OSError) as error:
             message = f"cannot open the registry in {directory}: {error}"
             raise StoreError(message) from error
@@ -218,28 +261,35 @@ class LmdbStore:
             readahead=False,
         )
 
-    def _prepare(self) -> None:
+    def _prepare(self, kept: int) -> None:
         try:
             if not self.read_only:
+                self._metas = MetaPages(self.directory)
                 _sync_directory(self.directory)
-            self._open_tables()
+            self._open_tables(kept)
         except BaseException:
             # An environment left open could not be opened again by this process.
             self._environment.close()
+            if self._metas is not None:
+                self._metas.close()
             raise
 
-    def _open_tables(self) -> None:
-        if self.read_only:
+    def _open_tables(self, kept: int) -> None:
+        if self._metas is None:
             # Each in a transaction of its own: py-lmdb never commits one that
             # reads, and what it opened is closed again with it.
             self._name_tables(create=False)
             with self._environment.begin() as transaction:
                 self._check_format(transaction)
+                self._check_transaction(transaction, kept)
             return
         # One transaction for all: each costs a sync, and a network has many.
         with self._environment.begin(write=True) as transaction:
+            self._metas.make_durable()
             self._name_tables(create=True, txn=transaction)
             self._check_format(transaction)
+            self._check_transaction(transaction, kept)
+        self._metas.keep()
 
     def _name_tables(self, **options: Any) -> None:
         self.records, self.homes, self.entries, self.meta = (
@@ -249,6 +299,17 @@ class LmdbStore:
         self.log_tables = {
             name: self._environment.open_db(name.encode(), **options)
             for name in LOG_TABLES
+        }
+
+    @property
+    def all_tables(self) -> dict[str, Any]:
+        """Handles of all tables by name."""
+        return {
+            "records": self.records,
+            "homes": self.homes,
+            "journal": self.entries,
+            "meta": self.meta,
+            **self.log_tables,
         }
 
     def _check_format(self, transaction: Any) -> None:
@@ -261,6 +322,17 @@ class LmdbStore:
             )
             raise VersionError(message)
 
+    def _check_transaction(self, transaction: Any, kept: int) -> None:
+        """Check that the newest tree is no older than what was written last."""
+        octets = transaction.get(_TRANSACTION_KEY, db=self.meta)
+        found = _U64.unpack(octets)[0] if octets else kept
+        if found < kept:
+            message = (
+                f"its meta page leads to what transaction {found} wrote, "
+                f"{kept} was written: a meta page is damaged"
+            )
+            raise CorruptError(message)
+
     def snapshot(self) -> LmdbSnapshot:
         """Open a view of the last write.
 
@@ -269,6 +341,10 @@ class LmdbStore:
         """
         try:
             return LmdbSnapshot(self, self._environment.begin())
+        except lmdb.PanicError as error:
+            if self._before is None:
+                raise _read_error(self.directory, error) from error
+            return LmdbSnapshot(self, self._before, lent=True)
         except lmdb.Error as error:
             raise _read_error(self.directory, error) from error
 
@@ -290,15 +366,54 @@ class LmdbStore:
             message = f"the registry in {self.directory} is open for reading only"
             raise ReadOnlyError(message)
         try:
-            with self._environment.begin(write=True) as transaction:
-                if sealer is not None:
-                    tables = LmdbTables(transaction, self.log_tables)
-                    self._put_sealed(transaction, sealer.seal(batch, tables))
-                self._put(transaction, batch)
+            self._before = self._environment.begin()
+            number = self._write(batch, sealer)
         except lmdb.MapFullError as error:
             raise MapFullError(str(error)) from error
         except lmdb.Error as error:
-            raise _store_error(self.directory, error) from error
+            raise self._write_error(error) from error
+        finally:
+            if not self._stuck:
+                self._before = None
+        self._keep(number)
+
+    def _write(self, batch: Batch, sealer: Sealer | None) -> int:
+        with self._environment.begin(write=True) as transaction:
+            if sealer is not None:
+                tables = LmdbTables(transaction, self.log_tables)
+                self._put_sealed(transaction, sealer.seal(batch, tables))
+            self._put(transaction, batch)
+            number: int = transaction.id()
+            transaction.put(_TRANSACTION_KEY, _U64.pack(number), db=self.meta)
+        return number
+
+    def _is_stuck(self) -> bool:
+        """Tell whether the engine takes no transactions any more."""
+        try:
+            self._environment.begin().abort()
+        except lmdb.PanicError:
+            return True
+        except lmdb.Error:
+            pass  # it may be closed, or out of readers: whoever reads is told
+        return False
+
+    def _write_error(self, error: lmdb.Error) -> StoreError:
+        self._stuck = self._is_stuck()
+        if not self._stuck:
+            return _store_error(self.directory, error)
+        message = (
+            f"the registry in {self.directory} cannot write: {error}; "
+            "a restart shows whether this was written"
+        )
+        return StoreError(message)
+
+    def _keep(self, transaction: int) -> None:
+        assert self._metas is not None
+        try:
+            self._metas.keep(transaction)
+        except (OSError, CorruptError) as error:
+            message = f"the registry in {self.directory} has written, but: {error}"
+            raise StoreError(message) from error
 
     def _put(self, transaction: Any, batch: Batch) -> None:
         puts = []
@@ -362,6 +477,9 @@ class LmdbStore:
         """Release the files."""
         with contextlib.suppress(lmdb.Error):
             self._environment.close()
+        metas, self._metas = self._metas, None
+        if metas is not None:
+            metas.close()
 
 
 def _encode_home(home: Home) -> bytes:
@@ -382,6 +500,11 @@ def _decode_home(prefix: bytes, octets: bytes) -> Home:
 
 def _read_error(directory: Path, error: lmdb.Error) -> StoreError:
     return StoreError(f"the registry in {directory} cannot be read: {error}")
+
+
+def _entry_error(table: str, key: bytes, error: lmdb.Error) -> StoreError:
+    shown = key.decode("ascii", "backslashreplace") if key.isascii() else key.hex()
+    return StoreError(f"{table} {shown} cannot be read: {error}")
 
 
 def _store_error(directory: Path, error: lmdb.Error) -> StoreError:

@@ -32,7 +32,7 @@ BATCH = 128
 
 ANSWER_SECONDS = 30.0
 
-_NUMBER = struct.Struct("!I")
+_ID_AND_CODE = struct.Struct("!I12xI")
 
 Answered = Callable[[int, int, str], None]
 """Called with the number given to `send`, the response code and the server's text."""
@@ -99,16 +99,26 @@ class Pipeline(asyncio.Protocol):
         Raises:
             UnreachableError: The connection is lost, or no answer comes.
         """
-        while len(self._waiting) >= WINDOW or not self._writable:
+        while not self.offer(draft, number):
             await self._change()
+
+    def offer(self, draft: Draft, number: int) -> bool:
+        """Send a request if the window has room; False when it has none.
+
+        Raises:
+            UnreachableError: The connection is lost.
+        """
         self._check()
-        self._next_id += 1
-        self._waiting[self._next_id] = number
-        message = draft.message(self._next_id, time.time())  # noqa: TID251
-        self._unsent.append(message.encode())
+        if len(self._waiting) >= WINDOW or not self._writable:
+            return False
+        self._next_id = request_id = self._next_id + 1
+        self._waiting[request_id] = number
+        octets = draft.encode(request_id, time.time())  # noqa: TID251
+        self._unsent.append(octets)
         # Together, so that the server reads many at once and groups them.
         if len(self._unsent) >= BATCH:
             self._flush()
+        return True
 
     def _flush(self) -> None:
         if self._unsent and self._transport is not None:
@@ -175,8 +185,7 @@ class Pipeline(asyncio.Protocol):
 
     def _take(self, octets: bytes) -> None:
         # Most answers say no more than their id and code, so no more is read.
-        (request_id,) = _NUMBER.unpack_from(octets, 8)
-        (code,) = _NUMBER.unpack_from(octets, 24)
+        request_id, code = _ID_AND_CODE.unpack_from(octets, 8)
         number = self._waiting.pop(request_id, None)
         if number is None:
             self._replies.put_nowait(decode_message(octets))

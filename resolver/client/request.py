@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from registry.errors import InvalidIdentifierError
 from registry.model.codes import ResponseCode
 from registry.model.identifier import CaseRule, canonical, prefix_handle, suffix_of
-from registry.model.value import Value
+from registry.model.octets import blob
+from registry.model.value import Value, encode_values
 from resolver.errors import answer_error
 from resolver.session.draft import Draft
 from resolver.session.walk import SITE_TYPE, Question
@@ -80,9 +81,15 @@ def site_info() -> Draft:
 
 def creation(identifier: str, values: Iterable[Value], *, overwrite: bool) -> Draft:
     """Create a record."""
-    body = WithValues(identifier.encode(), tuple(values)).encode()
+    return creation_of(identifier.encode(), encode_values(values), overwrite=overwrite)
+
+
+def creation_of(name: bytes, values_octets: bytes, *, overwrite: bool) -> Draft:
+    """Create a record whose values are in wire form already."""
     extra = OpFlag.OVERWRITE_WHEN_EXISTS if overwrite else 0
-    return Draft(OpCode.CREATE_HANDLE, body, int(_WRITE_FLAGS | extra))
+    return Draft(
+        OpCode.CREATE_HANDLE, blob(name) + values_octets, int(_WRITE_FLAGS | extra)
+    )
 
 
 def addition(identifier: str, values: Iterable[Value]) -> Draft:

@@ -34,7 +34,8 @@ class WebAddress(NamedTuple):
             raise _bad_url(url) from error
         plain = url.isascii() and url.isprintable() and " " not in url
         extra = parts.query or parts.fragment or "@" in parts.netloc
-        if not (plain and parts.hostname and port) or extra:
+        known = parts.scheme in _PORTS
+        if not (plain and known and parts.hostname and port) or extra:
             raise _bad_url(url)
         return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
 

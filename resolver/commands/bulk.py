@@ -28,7 +28,7 @@ from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical, home_of
 from resolver.client.aio import AsyncClient
 from resolver.client.pipeline import Pipeline
-from resolver.client.request import creation
+from resolver.client.request import creation_of
 from resolver.commands.console import ERROR, print_json, say, show, table
 from resolver.commands.rows import Row, read_rows
 from resolver.commands.running import (
@@ -111,8 +111,8 @@ class Import:
         self._overwrite = overwrite
         self._state = file.with_name(file.name + ".idis-import")
         self._network = who.server or network_name()
-        self._pipelines: OrderedDict[str, Pipeline] = OrderedDict()
-        self._refused: dict[str, str] = {}
+        self._pipelines: OrderedDict[bytes, Pipeline] = OrderedDict()
+        self._refused: dict[bytes, str] = {}
         self._open_rows: dict[int, Row] = {}
         self._last_line = 0
         self._saved_at = 0.0
@@ -152,24 +152,29 @@ class Import:
         if row.error:
             self.tally.fail(row.line, row.identifier, row.error)
             return
+        name = row.identifier.encode()
         try:
-            prefix = home_of(canonical(row.identifier.encode())).decode()
-            pipeline = await self._pipeline(client, prefix)
+            prefix = home_of(canonical(name))
+            pipeline = self._pipelines.get(prefix)
+            if pipeline is None:
+                pipeline = await self._pipeline(client, prefix)
         except (RegistryError, SetupError, AnswerError) as error:
             self.tally.fail(row.line, row.identifier, str(error))
             return
-        draft = creation(row.identifier, row.values, overwrite=self._overwrite)
+        draft = creation_of(name, row.values_octets, overwrite=self._overwrite)
         if len(draft.body) > _MAX_BODY_OCTETS:
             why = f"{len(draft.body)} octets, at most {_MAX_BODY_OCTETS} are taken"
             self.tally.fail(row.line, row.identifier, why)
             return
+        self._pipelines.move_to_end(prefix)
         self._open_rows[row.line] = row
-        await pipeline.send(draft, row.line)
+        if not pipeline.offer(draft, row.line):
+            await pipeline.send(draft, row.line)
         if time.monotonic() - self._saved_at > _SAVE_SECONDS:
             self._save()
 
-    async def _pipeline(self, client: AsyncClient, prefix: str) -> Pipeline:
-        """Give the connection of a prefix.
+    async def _pipeline(self, client: AsyncClient, prefix: bytes) -> Pipeline:
+        """Open the connection of a prefix.
 
         Raises:
             SetupError: No credential is known for it, or nobody serves it.
@@ -177,16 +182,13 @@ class Import:
         """
         if prefix in self._refused:
             raise SetupError(self._refused[prefix])
-        pipeline = self._pipelines.get(prefix)
-        if pipeline is None:
-            await self._make_room()
-            try:
-                pipeline = await self._connect(client, prefix)
-            except (SetupError, AnswerError) as error:
-                self._refuse(prefix, str(error))
-                raise
-            self._pipelines[prefix] = pipeline
-        self._pipelines.move_to_end(prefix)
+        await self._make_room()
+        try:
+            pipeline = await self._connect(client, prefix.decode())
+        except (SetupError, AnswerError) as error:
+            self._refuse(prefix, str(error))
+            raise
+        self._pipelines[prefix] = pipeline
         return pipeline
 
     async def _connect(self, client: AsyncClient, prefix: str) -> Pipeline:
@@ -200,7 +202,7 @@ class Import:
             await oldest.finish()
             oldest.close()
 
-    def _refuse(self, prefix: str, why: str) -> None:
+    def _refuse(self, prefix: bytes, why: str) -> None:
         """Remember why a prefix takes nothing, so that its rows cost no round trips."""
         if len(self._refused) < MAX_REFUSED:
             self._refused[prefix] = why

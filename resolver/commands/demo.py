@@ -1,8 +1,9 @@
 """`idis demo`: the main job end to end, on a network of its own, then the exit.
 
 Boots the tree, imports the example table, resolves through every tier with a trace,
-updates, deletes, stops, starts again on the same data, and checks that everything is
-there as it was left. It runs `idis up` and the other commands as a person would.
+updates, proves, deletes, stops, verifies the proof and the data with no network, starts
+again on the same data, and checks that everything is there as it was left. It runs
+`idis up` and the other commands as a person would.
 """
 
 import json
@@ -29,6 +30,7 @@ from resolver.running import RunningNetwork, run_network
 PRODUCT = "88.118.7/SN0001"
 _TIERS = ("recursive", "top", "secondary", "enterprise")
 _NEW = "88.118.7/DEMO-2026-0001"
+_PROOF = "demo.idis-proof"
 
 
 class DemoError(ResolverError):
@@ -78,7 +80,9 @@ def _play(directory: Path, summary: Summary, *, quiet: bool) -> None:
     started = time.perf_counter()
     with run_network(*arguments) as network:
         stage.note("start", f"{len(network.ready['nodes'])} nodes answer", started)
-        updated = _first_life(network, stage)
+        updated = _first_life(network, stage, directory / _PROOF)
+    stage.step("verify offline", lambda: _verify(directory, network))
+    stage.step("recheck all data", lambda: _recheck(directory / "data"))
     started = time.perf_counter()
     with run_network(*arguments) as network:
         count = len(network.ready["nodes"])
@@ -105,7 +109,7 @@ class Stage:
         self.note(what, action(), started)
 
 
-def _first_life(network: RunningNetwork, stage: Stage) -> Answer:
+def _first_life(network: RunningNetwork, stage: Stage, proof: Path) -> Answer:
     stage.step("import the example table", lambda: _import(network))
     credential = from_ready(network.credential("sm2", "88.118.7"))
     with Client(network.recursive, credential=credential) as client:
@@ -113,6 +117,7 @@ def _first_life(network: RunningNetwork, stage: Stage) -> Answer:
         stage.step("resolve again", lambda: _again(client))
         stage.step("register", lambda: _register(client))
         stage.step("update", lambda: _update(client))
+        stage.step("prove", lambda: _prove(network, proof))
         stage.step("register and delete another", lambda: _delete(client))
         updated = client.resolve(_NEW, public_only=False)
     stage.step("count", lambda: _count(network))
@@ -135,15 +140,26 @@ def _import(network: RunningNetwork) -> str:
     """Run `idis import` on a copy of the table, which leaves no state beside ours."""
     copy = Path(network.ready["data"]) / "products.csv"
     copy.write_bytes(example_table().read_bytes())
-    environment = {**os.environ, "IDIS_READY_FILE": str(network.ready_file)}
-    command = [sys.executable, "-m", "resolver.cli", "import", str(copy), "--json"]
+    report = _idis(network.ready_file, "import", copy)
+    return f"{report['registered']} registered, {report['per_second']}/s"
+
+
+def _idis(ready_file: Path, *arguments: str | Path) -> dict[str, Any]:
+    """Run a command as a person would, and give its JSON."""
+    command = [sys.executable, "-m", "resolver.cli", *map(str, arguments), "--json"]
+    environment = {
+        **os.environ,
+        "IDIS_READY_FILE": str(ready_file),
+        "XDG_STATE_HOME": str(ready_file.parent),
+    }
     done = subprocess.run(  # noqa: S603 (our own program)
         command, env=environment, capture_output=True, check=False, timeout=120
     )
     if done.returncode:
-        raise DemoError(f"idis import: {(done.stdout + done.stderr).decode()}")
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        raise DemoError(f"idis {arguments[0]}: {said}")
     report: dict[str, Any] = json.loads(done.stdout)
-    return f"{report['registered']} registered, {report['per_second']}/s"
+    return report
 
 
 def example_table() -> Path:
@@ -183,6 +199,31 @@ def _update(client: Client) -> str:
     url = client.resolve(_NEW, public_only=False).first("URL")
     _expect(url == "https://example.com/demo/2", f"the URL is {url}")
     return f"URL is {url} now"
+
+
+def _prove(network: RunningNetwork, proof: Path) -> str:
+    """Run `idis proof`, which verifies what it gives."""
+    arguments = ("proof", _NEW, "--history", "--out", proof)
+    told = _idis(network.ready_file, *arguments)["proven"]
+    return (
+        f"version {told['version']} in {told['origin']}, {told['size_octets']} octets"
+    )
+
+
+def _verify(directory: Path, network: RunningNetwork) -> str:
+    """Run `idis verify` while nothing runs, with the key of the log and nothing else."""
+    key = network.node("88.118.7")["log"]["key"]
+    told = _idis(directory / "none", "verify", directory / _PROOF, "--key", key)
+    url = next(value["data"] for value in told["values"] if value["type"] == "URL")
+    _expect(url == "https://example.com/demo/2", f"the proven URL is {url}")
+    _expect(len(told["history"]) == 1, "the registration is in the history")
+    return f"the URL is {url}, registered once, changed once"
+
+
+def _recheck(data: Path) -> str:
+    """Run `idis verify --data` on all that is stored."""
+    told = _idis(data / "none", "verify", "--data", data)
+    return f"{told['entries']:,} entries of {len(told['nodes'])} logs, {told['records']:,} records"
 
 
 def _delete(client: Client) -> str:

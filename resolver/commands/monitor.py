@@ -267,7 +267,7 @@ def _entry_text(seen: Seen) -> str:
             time_text = dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(" ")[:19]
             return (
                 f"#{seen.index} {time_text} {_operation(change)} v{change.version} "
-                f"under {readable_text(change.scope) or '-'} by {actor_of(change)}"
+                f"{_about(change)} by {actor_of(change)}"
             )
         case Rotation() as rotation:
             return f"#{seen.index} the key is now {rotation.new}"
@@ -275,6 +275,16 @@ def _entry_text(seen: Seen) -> str:
             return f"#{seen.index} went back from {restart.size}: {restart.why}"
         case Header():
             return ""
+
+
+def _about(change: Change) -> str:
+    if not change.extra:
+        return f"under {readable_text(change.scope)}"
+    try:
+        child = parse_checkpoint(change.extra.decode())
+    except ValueError:
+        return "of something that is no checkpoint"
+    return f"of {child.origin} at {child.size}"
 
 
 def _operation(change: Change) -> str:

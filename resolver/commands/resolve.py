@@ -1,19 +1,28 @@
 """`idis resolve`: ask the recursive node, and show the way if wanted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.markup import escape
 from rich.table import Table
 
+from chain_anchor.errors import AnchorError, ProofError
+from chain_anchor.proof import Verified
 from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical
 from resolver.client import Client
 from resolver.client.answer import Answer
+from resolver.client.known_logs import KnownLogs
 from resolver.commands.console import fail, print_json, say, show, table
-from resolver.commands.running import server_address
+from resolver.commands.proven import hint_for, proven_line
+from resolver.commands.proven_answer import (
+    proof_dict,
+    prove_absence,
+    prove_answer,
+)
+from resolver.commands.running import required_network, server_address
 from resolver.commands.values import value_dict, values_table
-from resolver.errors import answer_error
+from resolver.errors import NotFoundError, answer_error
 from resolver.session.walk import Hop
 
 
@@ -28,6 +37,8 @@ class ResolveOptions:
     fresh: bool = False
     json: bool = False
     server: str | None = None
+    proof: bool = False
+    """Print only what the log proves."""
 
 
 def run(options: ResolveOptions) -> int:
@@ -39,11 +50,49 @@ def run(options: ResolveOptions) -> int:
         UnreachableError: Nobody answered.
     """
     canonical(options.identifier.encode())
-    answer = _ask(options)
+    if not options.proof:
+        return _print(options, _ask(options))
+    try:
+        return _run_proven(options)
+    except AnchorError as error:
+        fail(f"the answer is not proven: {error}", hint_for(error))
+        return 1
+
+
+def _run_proven(options: ResolveOptions) -> int:
+    """Resolve, and print what the log proves of it."""
+    logs = KnownLogs.of_ready(required_network())
+    try:
+        return _resolve_proven(options, logs)
+    except ProofError:
+        # What a cache had may be older than the proof: ask the node itself.
+        return _resolve_proven(replace(options, fresh=True), logs)
+
+
+def _resolve_proven(options: ResolveOptions, logs: KnownLogs) -> int:
+    try:
+        answer = _ask(options)
+    except NotFoundError:
+        say(proven_line(prove_absence(options.identifier, logs)))
+        raise
+    if answer.code == ResponseCode.HANDLE_NOT_FOUND:
+        return _print(options, answer, prove_absence(options.identifier, logs))
+    if answer.code != ResponseCode.SUCCESS:
+        return _print(options, answer)
+    whole = not (options.types or options.indexes)
+    return _print(options, answer, prove_answer(answer, logs, whole=whole))
+
+
+def _print(
+    options: ResolveOptions, answer: Answer, verified: Verified | None = None
+) -> int:
     if options.json:
-        print_json(as_dict(answer))
+        proof = {} if verified is None else {"proof": proof_dict(verified)}
+        print_json({**as_dict(answer), **proof})
     else:
         show_answer(answer)
+        if verified is not None:
+            say(proven_line(verified))
     if answer.code == ResponseCode.SUCCESS:
         return 0
     fail(str(answer_error(answer.code, answer.message, options.identifier)))

@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from registry.model.value import Value
+from registry.model.octets import pack_u32
+from registry.model.value import Value, decode_values, encode_value, encode_values
 from resolver.errors import SetupError
 
 IDENTIFIER = "identifier"
 MAX_LINE_OCTETS = 1 << 20
 _LARGEST_INDEX = 0x7FFF_FFFF
 _TYPE_OCTETS = 255
+_NO_REFERENCES = bytes(4)
+_NO_VALUES = bytes(4)
+"""A list without values."""
 
 
 class RowError(ValueError):
@@ -37,9 +41,16 @@ class Row(NamedTuple):
     """Octets of the file up to and with it."""
 
     identifier: str
-    values: tuple[Value, ...]
+    values_octets: bytes
+    """The list of its values in wire form."""
+
     error: str = ""
     """Why it cannot be registered; then it has no values."""
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The values, decoded."""
+        return decode_values(self.values_octets)
 
 
 def read_rows(file: Path) -> Iterator[Row]:
@@ -110,17 +121,17 @@ class _Lines:
 def _csv_rows(lines: _Lines) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE_OCTETS)
     reader = csv.reader(lines, strict=True)
-    types = _header(reader, lines)
+    columns = [_column(kind) for kind in _header(reader, lines)]
     while True:
         try:
             cells = next(reader)
         except StopIteration:
             return
         except (csv.Error, RowError) as error:
-            yield Row(lines.number, lines.octets, "", (), str(error))
+            yield Row(lines.number, lines.octets, "", _NO_VALUES, str(error))
             continue
         if cells:
-            yield _csv_row(lines, types, cells)
+            yield _csv_row(lines, columns, cells)
 
 
 def _header(reader: "Iterator[list[str]]", lines: _Lines) -> list[str]:
@@ -135,22 +146,42 @@ def _header(reader: "Iterator[list[str]]", lines: _Lines) -> list[str]:
     return [name.strip() for name in header[1:]]
 
 
-def _csv_row(lines: _Lines, types: list[str], cells: list[str]) -> Row:
+def _column(kind: str) -> bytes:
+    """Give what all values of a column have in common: from timestamp to type.
+
+    Nothing where no value may have the type.
+    """
+    return encode_value(Value(0, kind, b""))[4:-8] if _is_type(kind) else b""
+
+
+def _csv_row(lines: _Lines, columns: list[bytes], cells: list[str]) -> Row:
     try:
-        values = _csv_values(types, cells[1:])
+        values = _csv_values(columns, cells)
     except RowError as error:
-        return Row(lines.number, lines.octets, cells[0], (), str(error))
+        return Row(lines.number, lines.octets, cells[0], _NO_VALUES, str(error))
     return Row(lines.number, lines.octets, cells[0], values)
 
 
-def _csv_values(types: list[str], data: list[str]) -> tuple[Value, ...]:
-    if len(data) != len(types):
-        message = f"{len(types) + 1} cells expected, {len(data) + 1} there"
+def _csv_values(columns: list[bytes], cells: list[str]) -> bytes:
+    """Write the values of a row as `encode_values` would.
+
+    Without a `Value` for each, which took half of the time of a bulk registration.
+    """
+    if len(cells) != len(columns) + 1:
+        message = f"{len(columns) + 1} cells expected, {len(cells)} there"
         raise RowError(message)
-    pairs = [pair for pair in zip(types, data, strict=True) if pair[1]]
-    return tuple(
-        _value(number, kind, text) for number, (kind, text) in enumerate(pairs, 1)
-    )
+    number = 0
+    parts = [b""]
+    for column, text in zip(columns, cells[1:], strict=True):
+        if text:
+            number += 1
+            if not column:
+                raise _bad_type(number)
+            data = text.encode()
+            size = pack_u32(len(data))
+            parts += (pack_u32(number), column, size, data, _NO_REFERENCES)
+    parts[0] = pack_u32(number)
+    return b"".join(parts)
 
 
 def _json_rows(lines: _Lines) -> Iterator[Row]:
@@ -164,10 +195,10 @@ def _json_rows(lines: _Lines) -> Iterator[Row]:
             return
         # Nesting as deep as a line allows exhausts the JSON reader's stack.
         except (ValueError, RecursionError) as error:
-            yield Row(lines.number, lines.octets, "", (), str(error))
+            yield Row(lines.number, lines.octets, "", _NO_VALUES, str(error))
 
 
-def _json_row(row: Any) -> tuple[str, tuple[Value, ...]]:
+def _json_row(row: Any) -> tuple[str, bytes]:
     if not isinstance(row, dict) or not isinstance(row.get(IDENTIFIER), str):
         message = "an object with a string `identifier` expected"
         raise RowError(message)
@@ -179,7 +210,7 @@ def _json_row(row: Any) -> tuple[str, tuple[Value, ...]]:
     if not isinstance(listed, list):
         message = f"{row[IDENTIFIER]}: a list of `values` expected"
         raise RowError(message)
-    return row[IDENTIFIER], tuple(
+    return row[IDENTIFIER], encode_values(
         _json_value(number, item) for number, item in enumerate(listed, 1)
     )
 
@@ -198,7 +229,14 @@ def _value(index: int, kind: str, data: str) -> Value:
     if not 0 < index <= _LARGEST_INDEX:
         message = f"value {index}: an index from 1 to {_LARGEST_INDEX} expected"
         raise RowError(message)
-    if not 0 < len(kind.encode()) <= _TYPE_OCTETS:
-        message = f"value {index}: a type of 1 to {_TYPE_OCTETS} octets expected"
-        raise RowError(message)
+    if not _is_type(kind):
+        raise _bad_type(index)
     return Value(index, kind, data.encode())
+
+
+def _is_type(kind: str) -> bool:
+    return 0 < len(kind.encode()) <= _TYPE_OCTETS
+
+
+def _bad_type(index: int) -> RowError:
+    return RowError(f"value {index}: a type of 1 to {_TYPE_OCTETS} octets expected")

@@ -6,18 +6,19 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chain_anchor.errors import NoteError, WitnessError
 from chain_anchor.note import ED25519, VerifierKey
-from chain_anchor.witness import Witness, logs_of
+from chain_anchor.witness import DamagedStoreError, Witness, logs_of
 from chain_anchor.witness_store import Directory, WitnessStore
 from resolver.commands.console import fail, print_json, say
 from resolver.commands.up import run_loop
 from resolver.data_directory import write_atomically
-from resolver.errors import SetupError
+from resolver.errors import ResolverError, SetupError
 from resolver.faces.sockets import Bound, bind
 from resolver.faces.witness import WitnessFace
 
@@ -34,13 +35,45 @@ class WitnessOptions:
     """Verifier keys of logs."""
 
     log_file: Path | None = None
-    """Ready file of a network: all logs of its nodes."""
+    """Ready file of a network, there already or later: all logs of its nodes."""
 
     name: str | None = None
     host: str = _LOCALHOST
     port: int = 0
     ready_file: Path | None = None
     json: bool = False
+
+
+class LogFile:
+    """The ready file of a network, read again whenever it is another one.
+
+    So a witness may be started before the network it is for, and learns what a log
+    that has rotated its key signs with.
+    """
+
+    def __init__(self, path: Path | None, witness: Witness) -> None:
+        self._path = path
+        self._witness = witness
+        self._reading = threading.Lock()
+        self._read = (0, 0)
+        """Number of the file, and when it was changed."""
+
+    def learn(self) -> bool:
+        """Tell the witness what the file names; true when something was new."""
+        if self._path is None:
+            return False
+        with self._reading:
+            try:
+                found = self._path.stat()
+                if self._read == (found.st_ino, found.st_mtime_ns):
+                    return False
+                self._read = found.st_ino, found.st_mtime_ns
+                return self._witness.learn(_logs_in(self._path))
+            except FileNotFoundError:
+                return False
+            except (OSError, ResolverError, WitnessError) as error:
+                fail(str(error))
+                return False
 
 
 def run(options: WitnessOptions) -> int:
@@ -51,9 +84,9 @@ def run(options: WitnessOptions) -> int:
     """
     host = _loopback(options.host)
     keys = [_log_key(text) for text in options.log]
-    if options.log_file is not None:
+    if options.log_file is not None and options.log_file.exists():
         keys += _logs_in(options.log_file)
-    if not keys:
+    if not keys and options.log_file is None:
         raise SetupError(
             "no logs to witness", "name them: --log VKEY, or --log-file READY_FILE"
         )
@@ -75,9 +108,10 @@ def _open(directory: Directory, name: str | None, keys: list[VerifierKey]) -> Wi
         store = WitnessStore(directory)
         return Witness(store.cosigner(name), logs_of(keys), store)
     except (WitnessError, NoteError, OSError) as error:
-        message = f"{directory.path}: {error}"
+        damaged = isinstance(error, DamagedStoreError)
+        hint = "what has lost its memory must not cosign: take a new --data"
         raise SetupError(
-            message, "a witness that has lost its memory must not go on under its key"
+            f"{directory.path}: {error}", hint if damaged else ""
         ) from error
 
 
@@ -88,7 +122,9 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    face = WitnessFace(witness, fail)
+    log_file = LogFile(options.log_file, witness)
+    log_file.learn()
+    face = WitnessFace(witness, fail, log_file.learn)
     await face.start(bound.tcp)
     try:
         _announce(witness, _url(host, bound.port), options)
@@ -122,7 +158,9 @@ def _announce(witness: Witness, url: str, options: WitnessOptions) -> None:
     else:
         sys.stdout.write(f"{key}@{url}\n")
         sys.stdout.flush()
-        say(f"witness {witness.key.name} of {len(witness.logs)} logs at {url}")
+        say(f"witness {witness.key.name} at {url}, knows {len(witness.logs)} logs")
+        if options.log_file is not None:
+            say(f"and those that {options.log_file} will name")
         say("a network asks it with: idis up --witness VKEY@URL")
     say("Ctrl-C stops it")
 
@@ -145,8 +183,6 @@ def _logs_in(file: Path) -> list[VerifierKey]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{file} is no ready file of a network: {error}"
         raise SetupError(message, "idis up --ready-file FILE writes one") from error
-    if not texts:
-        raise SetupError(f"{file}: no node has a log", "name logs with --log VKEY")
     return [_log_key(text) for text in texts]
 
 

@@ -13,7 +13,7 @@ proof (`resolver.faces.log_receipts`).
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +191,7 @@ class Writing:
         known: dict[tuple[bytes, int], Value | None] = {}
         while True:
             try:
-                asked = replace(change, elsewhere=known)
+                asked = change._replace(elsewhere=known)
                 return await submit_proving(registry, asked, prove)
             except GroupElsewhereError as needed:
                 if len(known) >= MAX_GROUPS_ELSEWHERE:

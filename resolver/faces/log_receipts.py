@@ -109,9 +109,10 @@ def _index_of(proofs: Proofs, serial: int, bundle: Bundle) -> int:
 
     Changes are logged in the order of their serials, one entry each.
     """
-    later = proofs.snapshot.serial - serial
-    index = proofs.head.size - 2 - later
-    if index >= proofs.head.header.first_index:
+    head = proofs.head
+    last = head.size - 2
+    index = last - (proofs.snapshot.serial - serial)
+    if head.header.first_index <= index <= last:
         entry = decode_entry(proofs.view.entry(index))
         key = map_key(bundle.kind, bundle.name)
         if isinstance(entry, Logged) and entry.key == key:

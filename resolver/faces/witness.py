@@ -44,6 +44,7 @@ THREADS = 4
 
 _CHECKPOINT = re.compile(rb"/([0-9a-f]{64})/checkpoint")
 _ADD = b"/" + ADD_CHECKPOINT.encode()
+_UNKNOWN = (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN)
 _NOT_KEPT = ((b"cache-control", b"no-cache"),)
 
 
@@ -54,15 +55,25 @@ class WitnessFace(Listeners):
         self,
         witness: Witness,
         report: Callable[[str], None],
+        learn: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
     ) -> None:
-        """Take a witness, and whom to tell when a log has forked or the disk failed."""
+        """Take a witness and what it needs.
+
+        Args:
+            witness: The witness.
+            report: Told when a log has forked or the disk failed.
+            learn: Called when a log or its key is unknown, in a thread; tells whether
+                the witness knows more now.
+            clock: POSIX time.
+        """
         super().__init__(Telemetry(), clock)
         self.statuses: Counter[int] = Counter()
         """Answers to add-checkpoint, by status."""
 
         self._witness = witness
         self._report = report
+        self._learn = learn
         self._waiting = 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="witness")
 
@@ -106,9 +117,8 @@ class WitnessFace(Listeners):
     async def _decide(self, body: bytes) -> Response:
         loop = asyncio.get_running_loop()
         now = int(self.clock())
-        add = self._witness.add_checkpoint
         try:
-            lines = await loop.run_in_executor(self._threads, add, body, now)
+            lines = await loop.run_in_executor(self._threads, self._cosign, body, now)
         except RefusedError as error:
             if isinstance(error, ContradictionError):
                 self._report(f"a log has forked: {error}")
@@ -118,6 +128,14 @@ class WitnessFace(Listeners):
             text = f"{error}\n".encode()
             return Response(HTTPStatus.INTERNAL_SERVER_ERROR, text, TEXT_TYPE)
         return Response(HTTPStatus.OK, lines, TEXT_TYPE)
+
+    def _cosign(self, body: bytes, now_seconds: int) -> bytes:
+        try:
+            return self._witness.add_checkpoint(body, now_seconds)
+        except RefusedError as error:
+            if error.status not in _UNKNOWN or not self._learn():
+                raise
+        return self._witness.add_checkpoint(body, now_seconds)
 
     def _last(self, name: str) -> Response:
         note = self._witness.last_note(name)

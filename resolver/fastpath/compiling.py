@@ -19,7 +19,7 @@ from typing import Any
 
 from resolver.errors import ResolverError
 
-_PACKAGE = "resolver.fastpath"
+_PACKAGES = ("resolver.fastpath", "chain_anchor.compiled")
 _COMPLETE = "complete"
 _COMPILE_SECONDS = 600.0
 
@@ -109,10 +109,11 @@ def note_compiled() -> None:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    sources = resources.files(_PACKAGE).iterdir()
-    for source in sorted(sources, key=lambda item: item.name):
-        if source.name.endswith(".py"):
-            digest.update(source.read_bytes())
+    for package in _PACKAGES:
+        sources = resources.files(package).iterdir()
+        for source in sorted(sources, key=lambda item: item.name):
+            if source.name.endswith(".py"):
+                digest.update(source.read_bytes())
     for text in (metadata.version("numba"), sys.version, _processor()):
         digest.update(text.encode())
     return digest.hexdigest()[:16]

@@ -26,16 +26,20 @@ _MADV_DONTNEED = 4
 
 
 def compile_here() -> None:
-    """Compile the kernels, or load those that are compiled.
+    """Compile the kernels, those of logs too, or load those that are compiled.
 
     Whoever comes while somebody else compiles them waits, and loads what was compiled.
     """
+    # Late: numba must know our cache directory before it sees them.
+    from chain_anchor.compiled import preparing as anchor
+
     directory = kernel_directory()
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / _LOCK).open("w") as lock:
         if not are_compiled():
             fcntl.flock(lock, fcntl.LOCK_EX)
         compiled.prepare()
+        anchor.prepare()
         note_compiled()
 
 

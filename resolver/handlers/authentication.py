@@ -62,6 +62,15 @@ class Elsewhere(Protocol):
 class Authentication:
     """Finds out who asks."""
 
+    operations = frozenset(
+        {
+            OpCode.CHALLENGE_RESPONSE,
+            OpCode.LOGIN_ID_SYSTEM,
+            OpCode.VERIFY_CHALLENGE,
+            OpCode.RESOLUTION,
+        }
+    )
+
     def __init__(
         self, store: "Store", challenges: Challenges, elsewhere: Elsewhere
     ) -> None:

@@ -16,6 +16,8 @@ from resolver.wire.request import Resolution
 class Cached:
     """Answers resolutions that were answered before."""
 
+    operations = frozenset({OpCode.RESOLUTION})
+
     def __init__(
         self, cache: AnswerCache, rule: CaseRule, telemetry: Telemetry
     ) -> None:
@@ -25,11 +27,9 @@ class Cached:
 
     def __call__(self, query: Query) -> Answer:
         """Answer what is remembered."""
-        if query.opcode != OpCode.RESOLUTION:
-            return None
         request = query.request
         assert isinstance(request, Resolution)
-        flags = query.message.header.flags
+        flags = query.flags
         question = shared_key(request, flags, query.name(self._rule))
         if question is None:
             return None

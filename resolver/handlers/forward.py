@@ -77,7 +77,7 @@ class Forward:
     def _answer(self, query: Query) -> Awaitable[Reply]:
         request = query.request
         assert isinstance(request, Resolution)
-        flags = query.message.header.flags
+        flags = query.flags
         question = shared_key(request, flags, query.name(self._rule))
         if question is None:
             return self._reply(query, None)

@@ -39,6 +39,14 @@ class TooManyError(RegistryError):
 class Listing:
     """Answers the list operations from the registry of this node."""
 
+    operations = frozenset(
+        {
+            OpCode.LIST_HANDLES,
+            OpCode.LIST_DERIVED_PREFIXES,
+            OpCode.LIST_HOMED_PREFIXES,
+        }
+    )
+
     def __init__(self, store: "Store", access: "Access", rule: CaseRule) -> None:
         self._store = store
         self._access = access

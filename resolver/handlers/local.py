@@ -35,6 +35,8 @@ _UNREADABLE = failure(
 class Local:
     """Answers from the registry of this node."""
 
+    operations = frozenset({OpCode.RESOLUTION})
+
     def __init__(
         self, store: "Store", access: "Access", rule: CaseRule, telemetry: "Telemetry"
     ) -> None:
@@ -45,8 +47,6 @@ class Local:
 
     def __call__(self, query: Query) -> Answer:
         """Answer resolutions of homed prefixes only."""
-        if query.opcode != OpCode.RESOLUTION:
-            return None
         name = query.name(self._rule)
         with self._store.snapshot() as snapshot:
             home = snapshot.home(home_of(name))

@@ -32,14 +32,14 @@ _SITES = ("HS_SITE", "HS_SERV")
 class Referral:
     """Refers resolutions down the tree."""
 
+    operations = frozenset({OpCode.RESOLUTION})
+
     def __init__(self, store: "Store", rule: CaseRule) -> None:
         self._store = store
         self._rule = rule
 
     def __call__(self, query: Query) -> Answer:
         """Answer resolutions that no handler above has answered."""
-        if query.opcode != OpCode.RESOLUTION:
-            return None
         if query.flag(OpFlag.DO_NOT_REFER):
             return _NOT_HERE
         name = query.name(self._rule)

@@ -7,9 +7,12 @@ from resolver.wire.codes import OpCode
 class SiteInfo:
     """Answers with the node's own HS_SITE; the handle asked about is ignored."""
 
+    operations = frozenset({OpCode.GET_SITE_INFO})
+
     def __init__(self, site: bytes) -> None:
         self._reply = SUCCESS._replace(body=site)
 
     def __call__(self, query: Query) -> Answer:
         """Answer site questions only."""
-        return self._reply if query.opcode == OpCode.GET_SITE_INFO else None
+        del query
+        return self._reply

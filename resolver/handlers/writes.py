@@ -8,7 +8,6 @@ comes after it, where the change is made.
 import asyncio
 import secrets
 from collections.abc import Awaitable
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 from registry.change import (
@@ -26,12 +25,12 @@ from registry.errors import (
 )
 from registry.journal import Operation
 from registry.model.identifier import CaseRule, canonical, home_of, prefix_handle
+from registry.model.octets import blob
 from registry.model.value import Value
 from resolver.chain import SUCCESS, Answer, Later, Query, Reply
 from resolver.deferred import Deferred
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.request import OnHandle, RemoveValues, WithValues
-from resolver.wire.response import Named
 
 if TYPE_CHECKING:
     from registry.access import Access
@@ -43,7 +42,10 @@ MAX_GROUPS_ELSEWHERE = 8
 _SDK_FLAGS = 0x1900_0000
 _SDK_VARIED = OpFlag.OVERWRITE_WHEN_EXISTS | OpFlag.MINT_NEW_SUFFIX
 
-_OPERATIONS = {
+_CREATE = int(OpCode.CREATE_HANDLE)
+_OVERWRITE = int(OpFlag.OVERWRITE_WHEN_EXISTS)
+_MINT = int(OpFlag.MINT_NEW_SUFFIX)
+_OPERATIONS: dict[int, Operation] = {
     OpCode.CREATE_HANDLE: Operation.CREATE,
     OpCode.DELETE_HANDLE: Operation.DELETE,
     OpCode.ADD_VALUE: Operation.ADD,
@@ -68,6 +70,8 @@ class Elsewhere(Protocol):
 class Writes:
     """Turns write requests into changes of the registry."""
 
+    operations = frozenset(_OPERATIONS)
+
     def __init__(
         self,
         registry: "Registry",
@@ -83,9 +87,7 @@ class Writes:
 
     def __call__(self, query: Query) -> Answer:
         """Take write operations only."""
-        operation = _OPERATIONS.get(query.opcode)  # type: ignore[call-overload]
-        if operation is None:
-            return None
+        operation = _OPERATIONS[query.opcode]
         if operation >= Operation.HOME:
             return self._home(query, operation)
         change = self._change(query, operation)
@@ -95,17 +97,16 @@ class Writes:
         return self._make(query, change)
 
     def _change(self, query: Query, operation: Operation) -> Change:
-        request = query.request
-        minting = query.flag(OpFlag.MINT_NEW_SUFFIX) and operation is Operation.CREATE
-        name = self._minted(query) if minting else query.name(self._rule)
+        request, flags = query.request, query.flags
+        minting = flags & _MINT and operation is Operation.CREATE
         return Change(
             operation,
-            name,
-            values=request.values if isinstance(request, WithValues) else (),
-            indexes=request.indexes if isinstance(request, RemoveValues) else (),
-            overwrite=query.flag(OpFlag.OVERWRITE_WHEN_EXISTS),
-            actor=query.identity,
-            trusted=self._access.trusts(query.identity),
+            self._minted(query) if minting else query.name(self._rule),
+            request.values if isinstance(request, WithValues) else (),
+            request.indexes if isinstance(request, RemoveValues) else (),
+            bool(flags & _OVERWRITE),
+            query.identity,
+            self._access.trusts(query.identity),
         )
 
     def _minted(self, query: Query) -> bytes:
@@ -125,20 +126,12 @@ class Writes:
                 check_absent(change.name, snapshot.get(change.name), overwrite=False)
 
     def _make(self, query: Query, change: Change) -> Later:
-        later: Later = Deferred()
+        write = _Write(self, query, change)
+        self._registry.enqueue_calling(change, write)
+        return write
 
-        def done(receipt: Receipt | None, error: Exception | None) -> None:
-            if receipt is not None:
-                later.set_result(_made(query, receipt))
-            elif isinstance(error, GroupElsewhereError):
-                self._fetch_and_retry(query, change, later)
-            else:
-                later.set_result(error or RegistryError())
-
-        self._registry.enqueue_calling(change, done)
-        return later
-
-    def _fetch_and_retry(self, query: Query, change: Change, later: Later) -> None:
+    def fetch_and_retry(self, query: Query, change: Change, later: Later) -> None:
+        """Make a change that needs administrator groups of other nodes."""
         task = asyncio.ensure_future(self._submit(change))
         self._fetching.add(task)
 
@@ -159,13 +152,13 @@ class Writes:
         known: dict[tuple[bytes, int], Value | None] = {}
         for _ in range(MAX_GROUPS_ELSEWHERE):
             try:
-                return await self._registry.enqueue(replace(change, elsewhere=known))
+                return await self._registry.enqueue(change._replace(elsewhere=known))
             except GroupElsewhereError as needed:
                 values = await self._elsewhere.values(needed.name)
                 known[needed.name, needed.index] = next(
                     (value for value in values if value.index == needed.index), None
                 )
-        return await self._registry.enqueue(replace(change, elsewhere=known))
+        return await self._registry.enqueue(change._replace(elsewhere=known))
 
     def _home(self, query: Query, operation: Operation) -> Awaitable[Reply]:
         request = query.request
@@ -185,7 +178,7 @@ class Writes:
         if change.operation is Operation.HOME and change.trusted:
             # Nobody else may home: no walk through the tree for who is refused.
             admins = await self._admins_of(change.name)
-            change = replace(change, values=admins)
+            change = change._replace(values=admins)
         await self._submit(change)
         return SUCCESS
 
@@ -205,14 +198,38 @@ class Writes:
         return tuple(v for v in values if v.type.upper() == "HS_ADMIN")
 
 
+class _Write(Deferred[Reply | Exception]):
+    """The answer to a write, told by the registry when the disk has it.
+
+    One object for what waits, since thousands wait at once.
+    """
+
+    __slots__ = ("_change", "_query", "_writes")
+
+    def __init__(self, writes: Writes, query: Query, change: Change) -> None:
+        Deferred.__init__(self)  # `super()` costs as much again
+        self._writes = writes
+        self._query = query
+        self._change = change
+
+    def __call__(self, receipt: Receipt | None, error: Exception | None) -> None:
+        """Take what came of the change."""
+        if receipt is not None:
+            self.set_result(_made(self._query, receipt))
+        elif isinstance(error, GroupElsewhereError):
+            self._writes.fetch_and_retry(self._query, self._change, self)
+        else:
+            self.set_result(error or RegistryError())
+
+
 def _made(query: Query, receipt: Receipt) -> Reply:
-    if query.opcode != OpCode.CREATE_HANDLE:
+    """Answer a write that was made; the body of a creation is `Named`."""
+    if query.opcode != _CREATE:
         return SUCCESS
-    if query.flag(OpFlag.MINT_NEW_SUFFIX):
-        return SUCCESS._replace(body=Named(receipt.name).encode())
     request = query.request
     assert isinstance(request, WithValues)
-    return SUCCESS._replace(body=Named(request.handle).encode())
+    minted = query.flags & _MINT
+    return Reply(SUCCESS.code, blob(receipt.name if minted else request.handle))
 
 
 def _ask_identity(query: Query) -> NoReturn:
@@ -230,5 +247,5 @@ def _is_official_sdk(query: Query) -> bool:
     §2.6), so it must get an error it shows. Its writes come over TCP with these very
     flags; a client of CNRI's library that sends the same over TCP gets the same.
     """
-    flags = query.message.header.flags & ~_SDK_VARIED
+    flags = query.flags & ~_SDK_VARIED
     return query.origin.transport == "tcp" and flags == _SDK_FLAGS

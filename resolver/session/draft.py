@@ -4,11 +4,18 @@ Session machines and the client decide what to send and leave ids and clocks to
 whoever drives them; `Draft.message` puts both in.
 """
 
+import struct
 from typing import NamedTuple
 
+from registry.model.octets import blob
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.envelope import Envelope
-from resolver.wire.header import DEFAULT_LIFE_SECONDS, UNKNOWN_SITE_SERIAL, Header
+from resolver.wire.header import (
+    DEFAULT_LIFE_SECONDS,
+    HEADER_OCTETS,
+    UNKNOWN_SITE_SERIAL,
+    Header,
+)
 from resolver.wire.message import Message, build_message
 
 REQUEST_ID_BITS = 31
@@ -20,6 +27,8 @@ SUGGESTED_VERSION = (2, 11)
 
 QUERY_FLAGS = int(OpFlag.PUBLIC_ONLY)
 """A plain question: public values, from the server itself."""
+
+_HEAD = struct.Struct("!BBBBIIIIIIIHBBII")
 
 
 class Draft(NamedTuple):
@@ -51,6 +60,30 @@ class Draft(NamedTuple):
             0,
         )
         return build_message(envelope, header, self.body, self.credential)
+
+    def encode(self, request_id: int, now: float) -> bytes:
+        """Write the message, as `message(request_id, now).encode()` does."""
+        # In one stroke, for those who send many.
+        opcode, body, flags, session_id, credential, recursion_count = self
+        tail = b"" if credential is None else blob(credential)
+        size = len(body)
+        head = _HEAD.pack(
+            *SPOKEN_VERSION,
+            *SUGGESTED_VERSION,
+            session_id,
+            request_id,
+            0,
+            HEADER_OCTETS + size + len(tail),
+            opcode,
+            0,
+            flags,
+            UNKNOWN_SITE_SERIAL,
+            recursion_count,
+            0,
+            int(now) + DEFAULT_LIFE_SECONDS,
+            size,
+        )
+        return b"".join((head, body, tail))
 
 
 def repeatable(message: Message) -> bool:

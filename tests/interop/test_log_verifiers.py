@@ -8,7 +8,6 @@ tests are skipped.
 """
 
 import base64
-import json
 import shutil
 
 import pytest
@@ -17,6 +16,7 @@ from chain_anchor import merkle
 from chain_anchor.note import Note, Signer
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
 from tests.interop import programs
+from tests.interop.asking import assert_refused, judge, read
 from tests.interop.proof_cases import (
     alike,
     all_proofs,
@@ -31,67 +31,11 @@ pytestmark = pytest.mark.timeout(
     programs.PIP_SECONDS + programs.BUILD_SECONDS + programs.RUN_SECONDS
 )
 
-GO, PYTHON = "go_program", "python_program"
-READERS = {"tessera": GO, "torchwood": GO, "tlog-scales": PYTHON}
-COSIGNATURE_READERS = {"torchwood": GO, "tlog-scales": PYTHON}
-PROOF_JUDGES = {"merkle": GO, "sumdb": GO, "tlog-scales": PYTHON, "tamperlog": PYTHON}
-
 SMALL = 700
 """Two full tiles and a partial one, and a partial one above them."""
 
 LARGE = 1000 * 256 + 300
 """Tile indexes of four digits, and three levels of tiles."""
-
-
-def _ready(make):
-    try:
-        return make()
-    except programs.UnavailableError as problem:
-        return pytest.skip(f"no verifier of others to be had: {problem}")
-
-
-@pytest.fixture(scope="module")
-def go_program():
-    return _ready(programs.go_program)
-
-
-@pytest.fixture(scope="module")
-def python_program():
-    return _ready(programs.python_program)
-
-
-def _one_of(libraries):
-    """Make a fixture that gives each library in turn, with the program it is in."""
-
-    def fixture(request):
-        return request.getfixturevalue(libraries[request.param]), request.param
-
-    return pytest.fixture(fixture, params=libraries)
-
-
-reader = _one_of(READERS)
-cosignature_reader = _one_of(COSIGNATURE_READERS)
-proof_judge = _one_of(PROOF_JUDGES)
-
-
-def read(reader, log, key=LOG_KEY, *witnesses):
-    """Have a library read and check a whole log; what it says of it."""
-    program, library = reader
-    return json.loads(program.run("log", library, str(log), key, *witnesses))
-
-
-def assert_refused(reader, log, key=LOG_KEY, *witnesses):
-    with pytest.raises(programs.RefusedError):
-        read(reader, log, key, *witnesses)
-
-
-def judge(proof_judge, cases):
-    """Have a library judge proofs; its reasons to refuse each."""
-    program, library = proof_judge
-    asked = json.dumps([case.encode() for case in cases]).encode()
-    reasons = json.loads(program.run("proofs", library, stdin=asked))
-    assert len(reasons) == len(cases)
-    return reasons
 
 
 def _entries(count):

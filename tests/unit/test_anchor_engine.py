@@ -1,10 +1,18 @@
 """The state map's engines: one suite for the plain and the compiled one."""
 
+import threading
+
 import pytest
 
 from chain_anchor.buckets import Draft
-from chain_anchor.errors import AnchorError, CorruptLogError, EntryError
-from chain_anchor.leaves import LEAF_OCTETS, MAX_LEAVES
+from chain_anchor.errors import AnchorError, CorruptLogError, EntryError, FormatError
+from chain_anchor.leaves import (
+    LEAF_OCTETS,
+    MAX_LEAVES,
+    Digests,
+    read_leaves,
+    write_bucket,
+)
 from chain_anchor.statemap import EMPTY_ROOT, MapProof, State
 from chain_anchor.upper import place_of, read_place
 from tests.anchor_engines import (
@@ -218,6 +226,37 @@ def test_a_sealed_group_is_not_seen_before_it_is_published(state_map):
     verify(sealed.root, key_of(333), state, proof)
 
 
+def test_keys_are_proved_while_another_thread_seals(state_map):
+    state_map.group(*registrations(400))
+    engine, table, before = (
+        state_map.engine,
+        dict(state_map.table),
+        state_map.engine.root,
+    )
+    problems = []
+
+    def seal():
+        try:
+            for start in range(0, 3000, 300):
+                state_map.seal(*registrations(1500, start), delete(key_of(start // 9)))
+                engine.check()
+                engine.revert()
+        except Exception as error:  # noqa: BLE001 (told below)
+            problems.append(error)
+
+    thread = threading.Thread(target=seal)
+    thread.start()
+    proved = 0
+    while thread.is_alive() or proved < 100:
+        key = key_of(proved * 7 % 500)
+        state, proof = engine.prove(key, table.get)
+        assert state == state_map.reference.get(key)
+        verify(before, key, state, proof)
+        proved += 1
+    thread.join()
+    assert problems == []
+
+
 def test_a_reverted_group_leaves_nothing_behind(state_map):
     state_map.group(*registrations(200))
     group = [delete(key_of(7)), *registrations(200, 200)]
@@ -279,6 +318,15 @@ def test_a_draft_that_makes_no_entry_is_refused(state_map, draft, problem):
     with pytest.raises(EntryError, match=problem):
         state_map.engine.seal(40, [register(key_of(50)), draft], dict(state_map.table))
     state_map.group(register(key_of(50)))
+
+
+@pytest.mark.parametrize("octets", [0, 31, 33])
+def test_what_is_no_map_key_has_no_place_and_no_proof(state_map, octets):
+    state_map.group(*registrations(40))
+    with pytest.raises(FormatError, match=f"{octets} octets"):
+        state_map.engine.places([key_of(1), bytes(octets)])
+    with pytest.raises(FormatError, match=f"{octets} octets"):
+        state_map.engine.prove(bytes(octets), state_map.get)
 
 
 def test_the_longest_body_fits(state_map):
@@ -464,5 +512,112 @@ def test_places_at_the_very_end_are_loaded(engine):
 # The second look
 
 
-def test_the_second_look_finds_what_changed_between(state_map, monkeypatch):
-    pytest.skip("written with the compiled engine's")
+def tampered(engine, **changed):
+    """Change what was sealed, as a fault of memory would."""
+    pending = engine._pending
+    engine._pending = pending._replace(sealed=pending.sealed._replace(**changed))
+    with pytest.raises(CorruptLogError):
+        engine.check()
+    engine._pending = pending
+
+
+def flipped(octets, at, bit=0):
+    broken = bytearray(octets)
+    broken[at] ^= 1 << bit
+    return bytes(broken)
+
+
+@pytest.fixture
+def sealed(state_map):
+    """Seal a group with all that can happen in one."""
+    state_map.group(*registrations(90))
+    return state_map.seal(
+        *registrations(12, 84),
+        delete(key_of(3)),
+        register(key_of(3)),
+        delete(key_of(5)),
+    )
+
+
+def test_the_second_look_finds_any_flipped_bit_of_an_entry(engine, sealed):
+    for number in (0, 11, 12, 13, 14):
+        for at in range(len(sealed.entries[number])):
+            entries = list(sealed.entries)
+            entries[number] = flipped(entries[number], at, at % 8)
+            tampered(engine, entries=tuple(entries))
+    engine.check()
+
+
+def test_the_second_look_finds_any_flipped_bit_of_a_leaf_hash(engine, sealed):
+    for at in range(len(sealed.leaf_hashes)):
+        tampered(engine, leaf_hashes=flipped(sealed.leaf_hashes, at, at % 8))
+
+
+def test_the_second_look_finds_any_flipped_bit_of_a_bucket(engine, sealed):
+    for number, (place, value) in enumerate(sealed.puts):
+        if value is None:
+            continue
+        for at in range(0, len(value), 5):
+            puts = list(sealed.puts)
+            puts[number] = place, flipped(value, at, at % 8)
+            tampered(engine, puts=puts)
+
+
+def test_the_second_look_finds_any_flipped_bit_of_a_place(engine, sealed):
+    assert any(value is None for _, value in sealed.puts)
+    for number, (place, value) in enumerate(sealed.puts):
+        for bit in range(72):
+            puts = list(sealed.puts)
+            puts[number] = flipped(place, bit // 8, bit % 8), value
+            tampered(engine, puts=puts)
+
+
+def test_the_second_look_finds_another_root_or_count(engine, sealed):
+    for at in range(32):
+        tampered(engine, root=flipped(sealed.root, at))
+    tampered(engine, count=sealed.count + 1)
+    tampered(engine, count=sealed.count - 1)
+    tampered(engine, leaf_hashes=sealed.leaf_hashes[:-32])
+    tampered(engine, leaf_hashes=sealed.leaf_hashes + bytes(32))
+
+
+def test_the_second_look_finds_what_is_missing_or_too_much(engine, sealed):
+    for number, put in enumerate(sealed.puts):
+        tampered(engine, puts=sealed.puts[:number] + sealed.puts[number + 1 :])
+        tampered(engine, puts=[*sealed.puts[:number], put, *sealed.puts[number:]])
+    for number in range(len(sealed.entries)):
+        hashes = sealed.leaf_hashes
+        tampered(
+            engine,
+            entries=sealed.entries[:number] + sealed.entries[number + 1 :],
+            leaf_hashes=hashes[: 32 * number] + hashes[32 * number + 32 :],
+        )
+
+
+def test_the_second_look_finds_changes_in_another_order(engine, sealed):
+    entries, hashes = list(sealed.entries), sealed.leaf_hashes
+    entries[12], entries[13] = entries[13], entries[12]
+    turned = hashes[:384] + hashes[416:448] + hashes[384:416] + hashes[448:]
+    tampered(engine, entries=tuple(entries), leaf_hashes=turned)
+
+
+def test_the_second_look_finds_a_leaf_that_got_lost(engine, sealed):
+    """A bucket without one of its leaves, and with the root that the others give."""
+    for number, (place, value) in enumerate(sealed.puts):
+        if value is None:
+            continue
+        leaves = read_leaves(place, value)[1:]
+        puts = list(sealed.puts)
+        puts[number] = place, write_bucket(Digests().root(leaves), leaves)
+        tampered(engine, puts=puts)
+
+
+def test_the_second_look_at_a_group_without_changes(engine, state_map):
+    state_map.group(*registrations(5))
+    sealed = state_map.seal()
+    engine.check()
+    tampered(engine, root=EMPTY_ROOT)
+    tampered(engine, count=4)
+    tampered(engine, puts=[(place_of(0, 0), None)])
+    tampered(engine, puts=list(state_map.table.items()))
+    assert sealed.root == engine.root

@@ -139,7 +139,7 @@ def test_an_entry_under_another_serial_is_refused():
             decode_entry(ENTRY.serial ^ (1 << bit), encode_entry(ENTRY))
 
 
-@pytest.mark.parametrize("operation", [0, 9, 255])
+@pytest.mark.parametrize("operation", [0, 10, 255])
 def test_an_operation_of_a_newer_version_is_not_read_as_another(operation):
     octets = encode_entry(ENTRY._replace(operation=operation))
     with pytest.raises(CorruptError):

@@ -20,7 +20,7 @@ from registry.errors import (
 )
 from registry.journal import Operation
 from registry.model.value import Value
-from registry.service import MAX_GROUP, Registry
+from registry.service import MAX_GROUP, MAX_SLICE, Registry
 from registry.store import lmdb as lmdb_engine
 from registry.store.interface import Batch, Sealer
 from registry.store.lmdb import LmdbStore
@@ -134,9 +134,62 @@ async def test_changes_that_arrive_during_a_write_share_the_next(registry, store
     assert registry.groups == 2
 
 
-async def test_a_group_has_256_changes_at_most(registry, store):
-    await outcomes(enqueue(registry, *range(2 * MAX_GROUP + 88)))
-    assert store.sizes == [MAX_GROUP, MAX_GROUP, 88]
+async def test_a_group_has_so_many_changes_at_most(registry, store):
+    store.hold()
+    futures = enqueue(registry, *range(MAX_SLICE + 2 * MAX_GROUP + 88))
+    await at_the_gate(store)
+    for _ in range(2 * MAX_GROUP // MAX_SLICE):
+        await asyncio.sleep(0)
+    store.gate.set()
+    await outcomes(futures)
+    assert store.sizes[:2] == [MAX_SLICE, MAX_GROUP]
+    assert max(store.sizes) == MAX_GROUP
+    assert sum(store.sizes) == len(futures)
+
+
+async def test_a_change_sees_what_is_on_its_way(registry, store):
+    store.hold()
+    first = enqueue(registry, "x")
+    await at_the_gate(store)
+    second = enqueue(registry, "x", "y")
+    await asyncio.sleep(0)
+    store.gate.set()
+    found = await outcomes(first + second)
+    assert isinstance(found[1], AlreadyExistsError)
+    assert [receipt.serial for receipt in (found[0], found[2])] == [
+        found[0].serial,
+        found[0].serial + 1,
+    ]
+
+
+async def test_a_refusal_waits_for_what_it_rests_on(registry, store):
+    store.hold()
+    first = enqueue(registry, "x")
+    await at_the_gate(store)
+    second = enqueue(registry, "x")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not second[0].done()
+    store.gate.set()
+    found = await outcomes(first + second)
+    assert isinstance(found[1], AlreadyExistsError)
+
+
+async def test_what_rests_on_a_group_that_found_no_room_is_considered_again(
+    registry, store
+):
+    store.failures = [DiskFullError("full")]
+    store.hold()
+    first = enqueue(registry, "x")
+    await at_the_gate(store)
+    second = enqueue(registry, "x", "y")
+    await asyncio.sleep(0)
+    store.gate.set()
+    found = await outcomes(first + second)
+    assert isinstance(found[0], DiskFullError)
+    assert found[1].name == name("X")
+    assert registry.get(name("X")) is not None
+    assert registry.get(name("Y")) is not None
 
 
 async def test_serials_follow_the_order_of_asking(registry, store):
@@ -238,8 +291,8 @@ async def test_an_asker_that_fails_keeps_nobody_waiting(registry):
         registry.enqueue_calling(create("x"), broken)
         await registry.submit(create(len(told)))
     assert told == [
-        (None, AlreadyExistsError),
         (1, type(None)),
+        (None, AlreadyExistsError),
         (None, AlreadyExistsError),
         (None, AlreadyExistsError),
     ]
@@ -251,7 +304,7 @@ async def test_draining_waits_for_all_that_was_asked(registry, store):
     futures = enqueue(registry, *range(2 * MAX_GROUP))
     await registry.drain()
     assert all(future.done() for future in futures)
-    assert store.sizes == [MAX_GROUP, MAX_GROUP]
+    assert sum(store.sizes) == len(futures)
 
 
 # Cancellation

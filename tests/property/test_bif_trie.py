@@ -1,0 +1,134 @@
+"""The trie against its own definition, computed from the whole set of keys."""
+
+from hashlib import sha256
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from chain_anchor.bif import chain_pb2, trie
+from chain_anchor.errors import ProofError
+
+keys = st.one_of(
+    st.binary(max_size=4), st.text("ab", max_size=6).map(str.encode), st.just(b"")
+)
+digests = st.binary(min_size=32, max_size=32)
+contents = st.dictionaries(keys, digests, max_size=12)
+
+
+def child_of(nibbles: str, content: dict[str, bytes], depth: int) -> chain_pb2.Child:
+    """Define the child for all keys that begin with `nibbles[:depth]`."""
+    if not content:
+        return chain_pb2.Child()
+    if len(content) == 1:
+        ((key, digest),) = content.items()
+        return chain_pb2.Child(
+            sublocation=trie.location(key), hash=digest, childtype="LEAF"
+        )
+    at = nibbles
+    while True:
+        slots = slots_of(at, content)
+        if len([slot for slot in slots if slot]) > 1:
+            break
+        at += next(format(n, "x") for n, slot in enumerate(slots) if slot)
+    digest = sha256(node_of(at, slots).SerializeToString()).digest()
+    return chain_pb2.Child(
+        sublocation=trie.location(at), hash=digest, childtype="INNER"
+    )
+
+
+def slots_of(at: str, content: dict[str, bytes]) -> list[dict[str, bytes]]:
+    slots: list[dict[str, bytes]] = [{} for _ in range(17)]
+    for key, digest in content.items():
+        slots[int(key[len(at)], 16) if len(key) > len(at) else 16][key] = digest
+    return slots
+
+
+def node_of(at: str, slots: list[dict[str, bytes]]) -> chain_pb2.Node:
+    return chain_pb2.Node(
+        children=[
+            child_of(at + format(number, "x") if number < 16 else at, slot, len(at) + 1)
+            for number, slot in enumerate(slots)
+        ]
+    )
+
+
+def root_by_definition(content: dict[bytes, bytes]) -> bytes:
+    nibbles = {key.hex(): digest for key, digest in content.items()}
+    return sha256(node_of("", slots_of("", nibbles)).SerializeToString()).digest()
+
+
+class Kept:
+    """A trie in a dictionary."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[bytes, bytes] = {}
+        self.content: dict[bytes, bytes] = {}
+
+    def update(self, changes: dict[bytes, bytes | None]) -> bytes:
+        root, nodes = trie.update(self.nodes.get, changes)
+        for place, octets in nodes.items():
+            if octets is None:
+                self.nodes.pop(place, None)
+            else:
+                self.nodes[place] = octets
+        for key, digest in changes.items():
+            if digest is None:
+                self.content.pop(key, None)
+            else:
+                self.content[key] = digest
+        return root
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.dictionaries(keys, st.none() | digests, max_size=8), max_size=6),
+)
+def test_any_updates_give_the_root_of_what_is_left(batches):
+    kept = Kept()
+    for batch in batches:
+        assert kept.update(batch) == root_by_definition(kept.content)
+        assert trie.root(kept.nodes.get) == root_by_definition(kept.content)
+        assert list(trie.keys(kept.nodes.get)) == sorted(kept.content)
+
+
+@given(contents, contents)
+def test_what_is_removed_leaves_no_node_behind(first, second):
+    kept, fresh = Kept(), Kept()
+    kept.update(dict(first))
+    kept.update(dict.fromkeys(first) | second)
+    fresh.update(dict(second))
+    assert kept.nodes == fresh.nodes
+
+
+@given(contents, keys)
+def test_a_path_proves_the_hash_of_a_key_or_that_there_is_none(content, key):
+    kept = Kept()
+    root = kept.update(dict(content))
+    nodes = trie.path(kept.nodes.get, key)
+    assert trie.hash_on_path(nodes, key, root) == content.get(key)
+
+
+@given(contents, keys, st.data())
+def test_a_path_that_was_changed_proves_nothing(content, key, data):
+    kept = Kept()
+    root = kept.update(dict(content))
+    nodes = list(trie.path(kept.nodes.get, key))
+    place = data.draw(st.integers(0, len(nodes) - 1))
+    bit = data.draw(st.integers(0, 8 * len(nodes[place]) - 1))
+    changed = bytearray(nodes[place])
+    changed[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(ProofError):
+        trie.hash_on_path(
+            [*nodes[:place], bytes(changed), *nodes[place + 1 :]], key, root
+        )
+    with pytest.raises(ProofError):
+        trie.hash_on_path(nodes[:-1], key, root)
+    with pytest.raises(ProofError):
+        trie.hash_on_path([*nodes, nodes[-1]], key, root)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=3), keys)
+def test_any_octets_under_their_own_hash_are_a_path_or_refused(nodes, key):
+    root = sha256(nodes[0]).digest() if nodes else bytes(32)
+    with pytest.raises(ProofError):
+        trie.hash_on_path(nodes, key, root)
