@@ -196,8 +196,10 @@ class Oversight:
 
     async def _feed(self, overseen: Overseen) -> None:
         witnesses, size = overseen.witnesses, overseen.sealing.log.head.size
-        if witnesses is None or witnesses.quorum or overseen.fed == size:
+        if witnesses is None or overseen.fed == size:
             return
+        if witnesses.quorum and overseen.fed:
+            return  # each group has been cosigned since the first time
         try:
             await _cosign(overseen, witnesses)
         except WitnessError as error:

@@ -123,7 +123,9 @@ class Editor:
         self.directory = data / "nodes" / node
 
     def _open(self):
-        return lmdb.Environment(str(self.directory), max_dbs=len(TABLES), map_size=1 << 30)
+        return lmdb.Environment(
+            str(self.directory), max_dbs=len(TABLES), map_size=1 << 30
+        )
 
     def stored(self, table: str) -> dict[bytes, bytes]:
         with self._open() as environment:

@@ -108,6 +108,8 @@ class Node:
         self.executor = ThreadPoolExecutor(1)
         self.registry = Registry(self.store, self.executor, sealer=self.sealing)
         self.acknowledged: set[bytes] = set()
+        with self.store.snapshot() as snapshot:
+            self.fresh = not snapshot.homes()
         head = self.sealing.log.head
         line.tell("opened", head.size, head.checkpoint.root, head.note)
 
@@ -165,7 +167,7 @@ def look(directory: Path, line: Line, names: Names, seed: int) -> None:
     try:
         view = node.sealing.log_view
         line.tell("entries", [view.entry(index) for index in range(view.head.size)])
-    except AnchorError as error:
+    except (RegistryError, AnchorError) as error:
         line.tell("unreadable", "log", str(error))
     _prove(node, random.Random(seed).sample(sorted(names), min(PROVEN, len(names))))
     node.close()
@@ -235,9 +237,7 @@ def _prove(node: Node, names: Iterable[bytes]) -> None:
 
 
 async def _storm(node: Node, seed: int, groups: int) -> None:
-    with node.store.snapshot() as snapshot:
-        fresh = not snapshot.homes()
-    if fresh:
+    if node.fresh:
         home = Change(Operation.HOME, PREFIX, trusted=True)
         await node.registry.submit(home)
     async with asyncio.TaskGroup() as writers:

@@ -272,7 +272,7 @@ def _loud_round(
     sound = audited.events == [("audited",)]
     expect(sound, f"the audit says {audited}")
     struck = stormed.has("struck") or stormed.ending == "SIGKILL"
-    told = next((event[0] for event in stormed.all_of("stopped", "full")), "harmless")
+    told = next((event[0] for event in stormed.all_of("refused", "stopped", "full")), "harmless")
     return Outcome(number, fault.name, struck, told)
 
 
@@ -325,44 +325,51 @@ def _silent_round(
         where = ""
     history, known = copy.deepcopy(world.history), world.records
     stormed = apart(struck_storm, directory, image, fault, number, groups, known)
-    _check_signed(history, stormed)
     records = dict(known)
     records.update((name, digest) for _, _, name, digest in _acknowledged(stormed))
     looked = apart(sound_look, directory, image, records, number)
-    _check_signed(history, looked)
+    _check_signed(history, stormed.events + looked.events)
     found_by = [
         event[0]
         for told in (stormed, looked)
         for event in told.all_of("refused", "stopped", "unreadable", "unproven")
     ]
     found_by += [told.ending for told in (stormed, looked) if told.ending != "done"]
-    lost = []
+    lost: list[bytes] = []
+    wrong: list[bytes] = []
     for told in (stormed, looked):
         expect(not told.has("broken"), f"{told.all_of('broken')}")
         for _, found in told.all_of("read"):
-            lost += _lost(found, records)
+            wrong += [name for name in found if _is_wrong(found, name, records)]
+            lost += [name for name in found if _is_lost(found, name, records)]
             found_by += ["checksum" for text in found.values() if isinstance(text, str)]
         for _, name, _, digest in told.all_of("proven"):
             right = records.get(name, NO_RECORD) == digest
             expect(right, f"{name!r} is proven wrong")
     audited = apart(sound_audit, directory)
-    expect(audited.ending == "done", f"the audit ended by {audited.ending}; {where}")
-    expect(audited.has("audited"), f"{audited}")
+    # `idis verify --data` reads in a process that may die of it, and says so.
+    if audited.ending != "done":
+        found_by.append("damaged")
+    expect(not audited.has("broken"), f"the audit says {audited.events}")
     found_by += [event[0] for event in audited.all_of("damaged", "damaged pages")]
-    if lost and not found_by:
-        raise ViolationError(f"{lost[:3]} lost, nothing says so; {where}")
+    expect(bool(found_by) or not lost, f"{lost[:1]} lost, nothing says so; {where}")
+    # A page that the disk did not take is the page that was there before, and right in
+    # itself. That an old value is served shows in its proof, and in an audit.
+    stale = fault in (Fault.TORN, Fault.LOST) and bool(found_by)
+    expect(stale or not wrong, f"{wrong[:1]} is served as it is not; {where}")
     struck = stormed.has("struck") or bool(where)
     outcome = found_by[0] if found_by else "harmless"
     note = "; ".join(event[1] for event in audited.all_of("damaged", "damaged pages"))
-    if lost:
-        note = f"{len(lost)} names served as absent; {note}"
+    if lost or wrong:
+        note = f"{len(lost)} served as absent, {len(wrong)} as before; {note}"
     return Outcome(number, fault.name, struck, outcome, note[:300])
 
 
-def _check_signed(history: History, told: Told) -> None:
+def _check_signed(history: History, told: Iterable[Event]) -> None:
     """Make sure that what was signed follows from what was acknowledged before."""
     sealed: tuple[bytes, ...] = ()
-    for kind, size, root, *rest in told.all_of("opened", "sealed", "published"):
+    kinds = ("opened", "sealed", "published")
+    for kind, size, root, *rest in (event for event in told if event[0] in kinds):
         if kind == "sealed":
             (sealed,) = rest
             follows = size == history.size + len(sealed)
@@ -382,18 +389,18 @@ def _check_read(
         expect(digest == expected, f"{when} {name!r} is served as {digest!r}")
 
 
-def _lost(found: dict[bytes, bytes | str], records: dict[bytes, bytes]) -> list[bytes]:
-    """Give names that are served as absent, and are not; any other error is worse."""
-    lost = []
-    for name, digest in found.items():
-        expected = records.get(name, NO_RECORD)
-        if isinstance(digest, str) or digest == expected:
-            continue
-        expect(
-            digest == NO_RECORD, f"{name!r} is served as it never was, or no more is"
-        )
-        lost.append(name)
-    return lost
+def _is_lost(
+    found: dict[bytes, bytes | str], name: bytes, records: dict[bytes, bytes]
+) -> bool:
+    return found[name] == NO_RECORD != records.get(name, NO_RECORD)
+
+
+def _is_wrong(
+    found: dict[bytes, bytes | str], name: bytes, records: dict[bytes, bytes]
+) -> bool:
+    digest = found[name]
+    right = records.get(name, NO_RECORD)
+    return isinstance(digest, bytes) and digest not in (right, NO_RECORD)
 
 
 def _acknowledged(told: Told) -> list[Event]:

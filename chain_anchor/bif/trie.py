@@ -75,7 +75,7 @@ def update(read: ReadNode, changes: Mapping[bytes, bytes | None]) -> Update:
             it is not there.
     """
     nibbles = sorted((key.hex(), digest) for key, digest in changes.items())
-    return _hash_up(_go_down(read, nibbles))
+    return _hash_up(_go_down(read, nibbles), None in changes.values())
 
 
 def root(read: ReadNode) -> bytes:
@@ -94,7 +94,7 @@ def path(read: ReadNode, key: bytes) -> tuple[bytes, ...]:
             # Only the root of an empty trie may be missing.
             return (*nodes, _EMPTY_NODE)
         nodes.append(octets)
-        child = _parse(octets).children[_slot(wanted, at)]
+        child = _parse(octets).children[_slot(wanted, len(at))]
         below = _nibbles(child.sublocation)
         if child.childtype != _INNER or not wanted.startswith(below):
             return tuple(nodes)
@@ -193,19 +193,24 @@ _Below = tuple[Nibbles, chain_pb2.Node, _Changes] | None
 def _enter_inner(read: ReadNode, child: chain_pb2.Child, part: _Changes) -> _Below:
     """Go on to an inner node, or to a new one above it where a key branches off."""
     at = _nibbles(child.sublocation)
-    part = [change for change in part if change[1] or change[0].startswith(at)]
+    if not _all_below(at, part):
+        part = [change for change in part if change[1] or change[0].startswith(at)]
     if not part:
         return None
-    common = _common(_common(at, part[0][0]), part[-1][0])
-    if len(common) == len(at):
+    if _all_below(at, part):
         return at, _parse(_stored(read, child.sublocation)), part
+    common = _common(_common(at, part[0][0]), part[-1][0])
     node = _parse(_EMPTY_NODE)
-    node.children[_slot(at, common)].CopyFrom(child)
+    node.children[_slot(at, len(common))].CopyFrom(child)
     return common, node, part
 
 
 def _enter_leaf(child: chain_pb2.Child, part: _Changes) -> _Below:
     """Set the one key that a slot then has, or go on to a new node for several."""
+    key, digest = part[0]
+    if len(part) == 1 and child.sublocation in (b"", location(key)):
+        _set_leaf(child, key, digest)
+        return None
     left = dict(part)
     if child.childtype == _LEAF:
         left.setdefault(_nibbles(child.sublocation), child.hash)
@@ -213,29 +218,37 @@ def _enter_leaf(child: chain_pb2.Child, part: _Changes) -> _Below:
     if len(kept) > 1:
         common = _common(kept[0][0], kept[-1][0])
         return common, _parse(_EMPTY_NODE), kept
-    child.Clear()
-    if kept:
-        key, digest = kept[0]
-        child.sublocation = location(key)
-        child.hash = digest or b""
-        child.childtype = _LEAF
+    _set_leaf(child, *(kept[0] if kept else ("", None)))
     return None
 
 
-def _hash_up(touched: dict[Nibbles, _Touched]) -> Update:
-    """Hash the touched nodes, longest location first, and give up the needless."""
+def _set_leaf(child: chain_pb2.Child, key: Nibbles, digest: bytes | None) -> None:
+    if digest is None:
+        child.Clear()
+        return
+    child.sublocation = location(key)
+    child.hash = digest
+    child.childtype = _LEAF
+
+
+def _all_below(at: Nibbles, part: _Changes) -> bool:
+    """Say whether sorted changes are all below a place: the outermost are."""
+    return part[0][0].startswith(at) and part[-1][0].startswith(at)
+
+
+def _hash_up(touched: dict[Nibbles, _Touched], removals: bool) -> Update:
+    """Hash the touched nodes, longest location first.
+
+    Only where keys were removed can a node have too few children to be kept.
+    """
     nodes: dict[bytes, bytes | None] = {}
     for at in sorted(touched, key=len, reverse=True):
         node, parent, slot = touched[at]
         if not at:
             break
         place = touched[parent].node.children[slot]
-        kept = [child for child in node.children if child.childtype]
-        if len(kept) < 2:
+        if removals and _give_up(node, place):
             nodes[location(at)] = None
-            place.Clear()
-            if kept:
-                place.CopyFrom(kept[0])
             continue
         octets = node.SerializeToString()
         nodes[location(at)] = octets
@@ -247,20 +260,35 @@ def _hash_up(touched: dict[Nibbles, _Touched]) -> Update:
     return Update(sha256(octets).digest(), nodes)
 
 
+def _give_up(node: chain_pb2.Node, place: chain_pb2.Child) -> bool:
+    """Let a node's only child take its place, or nothing if it has none."""
+    kept = [child for child in node.children if child.childtype]
+    if len(kept) > 1:
+        return False
+    place.Clear()
+    if kept:
+        place.CopyFrom(kept[0])
+    return True
+
+
 def _by_slot(at: Nibbles, changes: _Changes) -> Iterator[tuple[int, _Changes]]:
     """Part sorted changes by the slot of the node at `at` that each belongs to."""
-    start = 0
-    while start < len(changes):
-        slot, end = _slot(changes[start][0], at), start + 1
-        while end < len(changes) and _slot(changes[end][0], at) == slot:
-            end += 1
-        yield slot, changes[start:end]
-        start = end
-
-
-def _slot(nibbles: Nibbles, at: Nibbles) -> int:
-    """Say which slot of the node at `at` leads to a place below it."""
     depth = len(at)
+    if len(changes) == 1:
+        yield _slot(changes[0][0], depth), changes
+        return
+    start, first = 0, changes[0][0][depth : depth + 1] if changes else ""
+    for place, (key, _) in enumerate(changes):
+        digit = key[depth : depth + 1]
+        if digit != first:
+            yield _slot(changes[start][0], depth), changes[start:place]
+            start, first = place, digit
+    if changes:
+        yield _slot(changes[start][0], depth), changes[start:]
+
+
+def _slot(nibbles: Nibbles, depth: int) -> int:
+    """Say which slot of a node at this depth leads to a place below it."""
     return int(nibbles[depth], 16) if len(nibbles) > depth else _OWN
 
 
@@ -274,7 +302,7 @@ def _common(one: Nibbles, other: Nibbles) -> Nibbles:
 
 def _child(octets: bytes, wanted: Nibbles, at: Nibbles, place: int) -> chain_pb2.Child:
     try:
-        return _parse(octets).children[_slot(wanted, at)]
+        return _parse(octets).children[_slot(wanted, len(at))]
     except BlockError:
         raise ProofError(f"path, node {place}: it is no node") from None
 

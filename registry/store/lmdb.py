@@ -154,6 +154,12 @@ class LmdbSnapshot:
         return LmdbTables(self._transaction, self._store.log_tables)
 
     @property
+    def transaction(self) -> int:
+        """Number of the transaction that wrote it, as the engine counts."""
+        number: int = self._transaction.id()
+        return number
+
+    @property
     def all_tables(self) -> "LmdbTables":
         """Every table as it lies there, for who rechecks all of it."""
         return LmdbTables(self._transaction, self._store.all_tables)
@@ -206,6 +212,9 @@ class LmdbSnapshot:
             found = cursor.set_range(_U64.pack(after + 1))
             while found:
                 key, octets = cursor.item()
+                if len(key) != _U64.size:
+                    message = f"journal {key.hex()}: no key of a journal"
+                    raise CorruptError(message)
                 yield int(_U64.unpack(key)[0]), octets
                 found = cursor.next()
 

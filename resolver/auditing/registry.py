@@ -163,15 +163,26 @@ class RegistryCheck:
                 if countable:
                     self._check_tally(key, octets)
             elif key == _TRANSACTION:
-                continue  # the engine's own; whoever opens the store checks it
+                self._check_transaction(octets)
             elif key not in expected:
                 raise CorruptLogError(META, key, "nothing that is kept there")
             elif octets != expected[key] and (countable or key != b"serial"):
                 problem = f"is {octets.hex()}, {expected[key].hex()} expected"
                 raise CorruptLogError(META, key, problem)
-        for key in (*expected, *(_TALLY + prefix for prefix in self._identifiers)):
+        expected_keys = [*expected, *(_TALLY + prefix for prefix in self._identifiers)]
+        if self._replay is not None:
+            expected_keys.append(_TRANSACTION)
+        for key in expected_keys:
             if serial and self._tables.get(META, key) is None:
                 raise CorruptLogError(META, key, "missing")
+
+    def _check_transaction(self, octets: bytes) -> None:
+        """Check that what is read is what the transaction that says so wrote."""
+        number = self._snapshot.transaction
+        # A copy that the engine has compacted counts from 1 again.
+        if octets != number.to_bytes(8) and number > 1:
+            problem = f"is {octets.hex()}, {number} expected"
+            raise CorruptLogError(META, _TRANSACTION, problem)
 
     def _check_tally(self, key: bytes, octets: bytes) -> None:
         prefix = key.removeprefix(_TALLY)

@@ -140,17 +140,18 @@ async def statistics(request: Request) -> dict[str, Any]:
     return {
         **node.statistics.report().as_json(),
         "fast_path": _fast_path(node),
-        "log": _log(node),
+        **_log(node),
     }
 
 
-def _log(node: "Node") -> dict[str, Any] | None:
-    """Tell of a node's log; None where it keeps none."""
+def _log(node: "Node") -> dict[str, Any]:
+    """Tell of a node's log; nothing where it keeps none."""
     if node.sealing is None:
-        return None
+        return {}
     log = node.sealing.log
     key = log.signer.key.encode()
-    return {"origin": log.origin, "key": key, "size": log.head.size, "path": "/log"}
+    told = {"origin": log.origin, "key": key, "size": log.head.size, "path": "/log"}
+    return {"log": told}
 
 
 def _fast_path(node: "Node") -> dict[str, int] | None:

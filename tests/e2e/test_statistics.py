@@ -161,4 +161,6 @@ async def test_the_management_interface_gives_the_same_numbers(network):
     for node in network.nodes.values():
         shown = await asyncio.to_thread(fetched, node)
         assert shown.pop("fast_path") is None  # it does not serve here
+        log = shown.pop("log", None)
+        assert (log is None) == (node.sealing is None)
         assert shown == node.statistics.report().as_json()

@@ -1,0 +1,137 @@
+"""Accounts and their metadata as the state keeps them (bif notes §2.1, §2.8).
+
+An account is stored, and hashed into the trie of its domain, as `Account` serialised;
+a metadata as `KeyPair`, into the trie of its account. The root of that trie stands in
+the account, and so does the root of assets, which are always none.
+"""
+
+from typing import NamedTuple
+
+from chain_anchor.bif import chain_pb2
+from chain_anchor.bif.trie import EMPTY_ROOT
+
+
+class Privilege(NamedTuple):
+    """Who may act for an account, and with which weight."""
+
+    master_weight: int = 1
+    """Weight of the account's own signature."""
+
+    signers: tuple[tuple[str, int], ...] = ()
+    """Address and weight of each other signer."""
+
+    tx_threshold: int = 1
+    """Weight that a transaction needs."""
+
+    type_thresholds: tuple[tuple[int, int], ...] = ()
+    """Operation type, and weight that it needs instead."""
+
+    def threshold(self, operation_type: int | None = None) -> int:
+        """Give the weight that an operation of a type, or a transaction, needs."""
+        return dict(self.type_thresholds).get(operation_type or 0, self.tx_threshold)
+
+
+class Code(NamedTuple):
+    """What makes an account a contract."""
+
+    type: int
+    """`Contract.ContractType`."""
+
+    payload: str
+    version: int = 0
+
+
+class Metadata(NamedTuple):
+    """A value that an account keeps under a key."""
+
+    value: str
+    version: int
+
+
+class Account(NamedTuple):
+    """An account of one domain."""
+
+    address: str
+    balance: int
+    nonce: int = 0
+    privilege: Privilege = Privilege()
+    metadatas_hash: bytes = EMPTY_ROOT
+    assets_hash: bytes = EMPTY_ROOT
+    contract: Code | None = None
+    public_key: str = ""
+
+    def message(self) -> chain_pb2.Account:
+        """Give the account as a message."""
+        message = chain_pb2.Account(
+            address=self.address,
+            nonce=self.nonce,
+            metadatas_hash=self.metadatas_hash,
+            assets_hash=self.assets_hash,
+            balance=self.balance,
+            public_key=self.public_key,
+        )
+        _fill_privilege(message.priv, self.privilege)
+        if self.contract:
+            kind, payload, version = self.contract
+            message.contract.SetInParent()
+            message.contract.type = kind  # type: ignore[assignment] # enums are ints
+            message.contract.payload = payload
+            message.contract.version = version
+        return message
+
+    def encode(self) -> bytes:
+        """Give the octets that are stored and hashed."""
+        return self.message().SerializeToString()
+
+    @classmethod
+    def decode(cls, octets: bytes) -> "Account":
+        """Read what `encode` gave."""
+        message = chain_pb2.Account.FromString(octets)
+        contract = message.contract
+        return cls(
+            message.address,
+            message.balance,
+            message.nonce,
+            privilege_of(message.priv),
+            message.metadatas_hash,
+            message.assets_hash,
+            Code(contract.type, contract.payload, contract.version)
+            if message.HasField("contract")
+            else None,
+            message.public_key,
+        )
+
+
+def privilege_of(message: chain_pb2.AccountPrivilege) -> Privilege:
+    """Read a privilege; what weighs nothing is left out."""
+    return Privilege(
+        message.master_weight,
+        tuple((s.address, s.weight) for s in message.signers if s.weight),
+        message.thresholds.tx_threshold,
+        tuple(
+            (int(t.type), t.threshold)
+            for t in message.thresholds.type_thresholds
+            if t.threshold
+        ),
+    )
+
+
+def encode_metadata(key: str, metadata: Metadata) -> bytes:
+    """Give the octets of a metadata that are stored and hashed."""
+    pair = chain_pb2.KeyPair(key=key, value=metadata.value, version=metadata.version)
+    return pair.SerializeToString()
+
+
+def decode_metadata(octets: bytes) -> Metadata:
+    """Read what `encode_metadata` gave."""
+    pair = chain_pb2.KeyPair.FromString(octets)
+    return Metadata(pair.value, pair.version)
+
+
+def _fill_privilege(message: chain_pb2.AccountPrivilege, privilege: Privilege) -> None:
+    message.master_weight = privilege.master_weight
+    for address, weight in privilege.signers:
+        message.signers.add(address=address, weight=weight)
+    message.thresholds.tx_threshold = privilege.tx_threshold
+    for kind, threshold in privilege.type_thresholds:
+        message.thresholds.type_thresholds.add(type=kind, threshold=threshold)
