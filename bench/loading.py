@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.corpus import Corpus, corpus_of, in_order
 from bench.invocation import hint_of, progress, read_ready
 from bench.registering import Count, Told, homeless, register_running
+from chain_anchor.buckets import PlainEngine
 from registry.change import Change, Receipt
 from registry.errors import RegistryError
 from registry.journal import Operation
@@ -33,6 +34,10 @@ from resolver.errors import (
     SetupError,
     UnreachableError,
 )
+from resolver.fastpath import compiling
+from resolver.keys import SeededKeys
+from resolver.log_keys import LogKeys, log_origin
+from resolver.sealing import Sealing
 
 __all__ = ["homed_prefixes", "load_corpus", "register_running"]
 
@@ -50,10 +55,11 @@ def load_corpus(data: Path, corpus: Corpus, told: Told | None = None) -> int:
         SetupError: It is no data directory, it is in use, or a prefix lives nowhere.
         RegistryError: A registry cannot be written.
     """
-    directory = DataDirectory.open(data, _seed_of(data))
+    seed = _seed_of(data)
+    directory = DataDirectory.open(data, seed)
     count = Count(corpus.count, told)
     try:
-        run_loop(_load(directory, corpus, count))
+        run_loop(_load(directory, seed, corpus, count))
     finally:
         directory.close()
     return count.done
@@ -77,7 +83,7 @@ def homed_prefixes(data: Path) -> tuple[str, ...]:
     """
     directory = DataDirectory.open(data, _seed_of(data))
     try:
-        homes = [_homes(store) for store in _stores(directory)]
+        homes = [_homes(store) for _, store in _stores(directory)]
     finally:
         directory.close()
     top = next((each for each in homes if _AUTHORITY in each), set())
@@ -87,14 +93,32 @@ def homed_prefixes(data: Path) -> tuple[str, ...]:
     return in_order(p for each in homes for p in each if p.count(".") == depth)
 
 
-def _stores(directory: DataDirectory) -> Iterator[LmdbStore]:
+def _stores(directory: DataDirectory) -> Iterator[tuple[str, LmdbStore]]:
     """Open the registry of each node in turn, and close it again."""
     for path in sorted((directory.path / "nodes").iterdir()):
         store = LmdbStore(path)
         try:
-            yield store
+            yield path.name, store
         finally:
             store.close()
+
+
+def _open_log(node: str, seed: int, store: LmdbStore) -> Sealing:
+    """Open a node's log, with the engine that the node would use by now."""
+    sealing = Sealing(LogKeys(log_origin(node), SeededKeys(seed)), PlainEngine(), store)
+    sealing.open()
+    try:
+        compiling.check_machine()
+    except compiling.NoFastPathError:
+        return sealing
+    from resolver.fastpath.preparing import compile_here
+
+    compile_here()
+    from chain_anchor.compiled.engine import CompiledEngine
+    from chain_anchor.compiled.tree import tree_append
+
+    sealing.log.use(CompiledEngine(), tree_append)
+    return sealing
 
 
 def _homes(store: LmdbStore) -> set[str]:
@@ -102,13 +126,19 @@ def _homes(store: LmdbStore) -> set[str]:
         return {home.prefix.decode() for home in snapshot.homes()}
 
 
-async def _load(directory: DataDirectory, corpus: Corpus, count: Count) -> None:
+async def _load(
+    directory: DataDirectory, seed: int, corpus: Corpus, count: Count
+) -> None:
     left = set(corpus.prefixes)
     with ThreadPoolExecutor(1, thread_name_prefix="loading") as executor:
-        for store in _stores(directory):
+        for name, store in _stores(directory):
             homes = _homes(store)
             here = [prefix for prefix in corpus.prefixes if prefix.upper() in homes]
-            await _load_node(Registry(store, executor), corpus, here, count)
+            if here:
+                sealing = _open_log(name, seed, store)
+                registry = Registry(store, executor, sealer=sealing)
+                await _load_node(registry, corpus, here, count)
+                sealing.release()
             left -= set(here)
     if left:
         raise homeless(left)

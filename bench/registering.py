@@ -6,7 +6,6 @@ from typing import Any
 
 from bench.corpus import Corpus
 from registry.model.codes import ResponseCode
-from registry.service import MAX_GROUP
 from resolver.client.pipeline import Pipeline
 from resolver.client.request import creation
 from resolver.commands.running import from_ready
@@ -40,6 +39,9 @@ def register_running(
     return count.done
 
 
+_TOLD_EVERY = 256
+
+
 class Count:
     """How many are registered, for whoever wants to know."""
 
@@ -51,7 +53,7 @@ class Count:
     def add(self) -> None:
         """Count one."""
         self.done += 1
-        if self._told is not None and self.done % MAX_GROUP == 0:
+        if self._told is not None and self.done % _TOLD_EVERY == 0:
             self._told(self.done, self._whole)
 
 

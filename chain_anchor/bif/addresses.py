@@ -86,6 +86,16 @@ def is_address(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def without_ac(text: str) -> str:
+    """Give the address of the same key on the main chain.
+
+    Raises:
+        EncodingError: it is no address.
+    """
+    return parse(text)._replace(ac="").text
+
+
 def of_hash(digest: bytes, kind: str, ac: str = "") -> str:
     """Make the address of a hash over a raw public key."""
     return Address(ac, kind, digest[-SUFFIX_OCTETS:]).text

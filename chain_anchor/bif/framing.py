@@ -20,3 +20,14 @@ def varint(number: int) -> bytes:
 def length_delimited(number: int, octets: bytes) -> bytes:
     """Write a field of octets, a string or a message."""
     return varint(number << 3 | 2) + varint(len(octets)) + octets
+
+
+def read_varint(octets: bytes, start: int) -> tuple[int, int]:
+    """Read a number that `varint` wrote; give it and where it ends."""
+    number = shift = 0
+    while True:
+        octet = octets[start]
+        number |= (octet & 0x7F) << shift
+        start, shift = start + 1, shift + 7
+        if octet < 0x80:
+            return number, start

@@ -9,6 +9,7 @@
     H      sequence number                           LedgerHeader
     I                                                sequence number of the last block
     L      domain, sequence number                   hashes of its transactions
+    S                                                ValidatorSet
     T      hash                                      TransactionEnvStore
     V      sequence number                           ConsensusValueHeader
 
@@ -29,6 +30,7 @@ Changes = Mapping[bytes, bytes | None]
 """New value by key; None removes it."""
 
 LAST_BLOCK: Final = b"I"
+VALIDATORS: Final = b"S"
 _MAX_PLAIN_OCTETS: Final = 64
 
 

@@ -290,14 +290,14 @@ class LmdbStore:
             self._name_tables(create=False)
             with self._environment.begin() as transaction:
                 self._check_format(transaction)
-                self._check_transaction(transaction, kept)
+                self._check_transaction(transaction, transaction.id(), kept)
             return
         # One transaction for all: each costs a sync, and a network has many.
         with self._environment.begin(write=True) as transaction:
             self._metas.make_durable()
             self._name_tables(create=True, txn=transaction)
             self._check_format(transaction)
-            self._check_transaction(transaction, kept)
+            self._check_transaction(transaction, transaction.id() - 1, kept)
         self._metas.keep()
 
     def _name_tables(self, **options: Any) -> None:
@@ -331,14 +331,17 @@ class LmdbStore:
             )
             raise VersionError(message)
 
-    def _check_transaction(self, transaction: Any, kept: int) -> None:
-        """Check that the newest tree is no older than what was written last."""
+    def _check_transaction(self, transaction: Any, newest: int, kept: int) -> None:
+        """Check that the meta page of the newest transaction leads to its own tree.
+
+        Or to that of the last one that was ours: another program may have written.
+        """
         octets = transaction.get(_TRANSACTION_KEY, db=self.meta)
-        found = _U64.unpack(octets)[0] if octets else kept
-        if found < kept:
+        found = _U64.unpack(octets)[0] if octets else newest
+        if found not in (newest, kept):
             message = (
-                f"its meta page leads to what transaction {found} wrote, "
-                f"{kept} was written: a meta page is damaged"
+                f"its newest meta page, of transaction {newest}, leads to what "
+                f"transaction {found} wrote: a meta page is damaged"
             )
             raise CorruptError(message)
 

@@ -117,10 +117,11 @@ class Pipeline(asyncio.Protocol):
         self._unsent.append(octets)
         # Together, so that the server reads many at once and groups them.
         if len(self._unsent) >= BATCH:
-            self._flush()
+            self.flush()
         return True
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what was offered; `offer` waits for `BATCH` of them, `send` for room."""
         if self._unsent and self._transport is not None:
             self._transport.write(b"".join(self._unsent))
         self._unsent.clear()
@@ -141,7 +142,7 @@ class Pipeline(asyncio.Protocol):
 
     async def _change(self) -> None:
         self._check()
-        self._flush()
+        self.flush()
         self._changed.clear()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

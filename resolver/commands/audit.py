@@ -155,7 +155,7 @@ def _progress(as_json: bool) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f}", table_column=None),
+        TextColumn("{task.completed:,.0f} rechecked"),
         console=ERROR,
         disable=as_json or not ERROR.is_terminal,
     )

@@ -823,7 +823,16 @@ def test_the_demonstration_does_all_it_promises(idis, tmp_path):
     report = done.json
     assert report["ok"]
     steps = [step["step"] for step in report["steps"]]
-    for step in ("start", "register", "update", "start again, same data", "check"):
+    for step in (
+        "start",
+        "register",
+        "update",
+        "prove",
+        "verify offline",
+        "recheck all data",
+        "start again, same data",
+        "check",
+    ):
         assert step in steps
     assert all(step["result"] and step["seconds"] >= 0 for step in report["steps"])
 

@@ -12,6 +12,8 @@ NAMES = {
     "AsyncClient",
     "Client",
     "ClientSettings",
+    "KnownLog",
+    "KnownLogs",
     "Result",
     "RetryPolicy",
     "ServerAddress",

@@ -27,7 +27,7 @@ from unittest import mock
 import lmdb.cpython
 
 from registry.store.meta_pages import NEWEST_FILE
-from tests.interposition import redirected
+from tests.faults.interposition import redirected
 
 SECTOR_OCTETS = 512
 PAGE_OCTETS = 4096

@@ -1,15 +1,29 @@
-"""What runs in the processes that storage faults strike: a storm, a look, an audit.
+"""Scenes that storage faults strike: a storm of writes, a look at all, an audit.
 
-Each function tells what happened as events, `(kind, ...)`, on a `Line`; it may be
-killed at any moment, and what it has told by then counts.
+Each tells events on its line:
+
+    opened        size, root, note              of the log's head, shown from here on
+    sealed        size, root, entries           about to be written
+    published     size, root, note              durable, and shown from here on
+    acknowledged  serial, name, digest          a change
+    full, failed  message                       a change that was not made
+    stopped       message                       nothing is written any more
+    refused       message                       the directory was not opened
+    read          name -> digest or message     as served; zeros where there is none
+    journal       [(name, digest), ...]         all of it
+    entries       [entry, ...]                  the whole log
+    proven        name, digest                  by a bundle, verified with the log's key
+    unproven      name, message
+    unreadable    what, message
+    damaged       what                          found by an audit
+    struck                                      by the fault
+    odd           what                          nothing of all this
+    closed, audited                             the scene has come to its end
 """
 
 import asyncio
-import os
-import pickle
 import random
-import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,6 +40,7 @@ from chain_anchor.view import bundle_of
 from registry.change import Change, Receipt
 from registry.errors import DiskFullError, ReadOnlyError, RegistryError, StoreError
 from registry.journal import Operation, decode_entry, digest_of
+from registry.model.codes import ResponseCode
 from registry.model.value import Value
 from registry.service import Registry
 from registry.store.interface import Batch, Puts, Tables
@@ -34,6 +49,8 @@ from resolver.auditing.node import audit_node
 from resolver.keys import SeededKeys
 from resolver.log_keys import LogKeys
 from resolver.sealing import Sealing
+from tests.faults.apart import Line
+from tests.faults.disk import Disk, Fault, flip
 from tests.registries import PREFIX
 
 KEYS = LogKeys("node.idis.test/log", SeededKeys(1))
@@ -42,32 +59,8 @@ WRITERS = 8
 PROVEN = 12
 """Names that a look has proven."""
 
-_LENGTH = struct.Struct("!I")
-
-Event = tuple[Any, ...]
-Names = Sequence[bytes]
-
-
-class Line:
-    """The end of a pipe on which a process tells its events."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def tell(self, *event: Any) -> None:
-        octets = pickle.dumps(event)
-        os.write(self._descriptor, _LENGTH.pack(len(octets)) + octets)
-
-
-def events_of(octets: bytes) -> Iterator[Event]:
-    """Take a line's octets apart; the last event may have been cut off."""
-    at = 0
-    while at + _LENGTH.size <= len(octets):
-        end = at + _LENGTH.size + _LENGTH.unpack_from(octets, at)[0]
-        if end > len(octets):
-            return
-        yield pickle.loads(octets[at + _LENGTH.size : end])
-        at = end
+_ATTEMPTS = 20
+"""Changes that one hand tries while the disk is full."""
 
 
 class RecordingSealing(Sealing):
@@ -123,59 +116,59 @@ class Node:
 
 
 def storm(
-    directory: Path,
     line: Line,
-    seed: int,
+    directory: Path,
+    image: Path,
+    fault: Fault,
+    number: int,
     groups: int,
-    names: Names = (),
-    meanwhile: Callable[[int], None] = lambda _: None,
+    names: Iterable[bytes] = (),
 ) -> None:
-    """Write from several hands until `groups` are written, or writing stops; then read.
+    """Write from several hands until writing stops; then read.
 
     Args:
-        directory: the registry's.
         line: where it is told.
-        seed: what is written follows from it.
-        groups: how long it goes on.
+        directory: of the registry.
+        image: what the disk under it holds.
+        fault: strikes once, some time.
+        number: everything that is left to chance follows from it.
+        groups: how many are written at most.
         names: what is read at the end, beside what was acknowledged.
-        meanwhile: called after each group with their number.
     """
-    node = _opened(directory, line)
-    if node is None:
-        return
-    node.registry.follow(lambda _: meanwhile(node.registry.groups))
-    asyncio.run(_storm(node, seed, groups))
-    if node.registry.stopped is not None:
-        line.tell("stopped", str(node.registry.stopped))
-    _read(node, {*names, *node.acknowledged})
-    node.close()
-    line.tell("closed")
+    chance = random.Random(f"{number} storm")
+    # A group takes about four calls; other faults strike at one kind of call only.
+    calls = 4 if fault in (Fault.KILLED, Fault.POWER) else 1
+    at = chance.randint(1, groups * calls)
+    disk = Disk(directory / "data.mdb", image, fault, at, chance)
+    with disk.under_the_engine():
+        node = _opened(directory, line)
+        if node is not None:
+            if fault is Fault.FLIPPED_RUNNING:
+                _flip_at(node, chance.randint(1, groups - 2), chance)
+            asyncio.run(_storm(node, number, groups))
+            _finish(node, {*names, *node.acknowledged})
+    if disk.struck:
+        line.tell("struck")
 
 
-def look(directory: Path, line: Line, names: Names, seed: int) -> None:
+def look(
+    line: Line, directory: Path, image: Path, names: Iterable[bytes], number: int
+) -> None:
     """Read all there is of a directory."""
-    node = _opened(directory, line)
-    if node is None:
-        return
-    _read(node, names)
-    try:
-        with node.store.snapshot() as snapshot:
-            entries = [decode_entry(*item) for item in snapshot.journal(0)]
-        line.tell("journal", [(entry.name, entry.digest) for entry in entries])
-    except RegistryError as error:
-        line.tell("unreadable", "journal", str(error))
-    try:
-        view = node.sealing.log_view
-        line.tell("entries", [view.entry(index) for index in range(view.head.size)])
-    except (RegistryError, AnchorError) as error:
-        line.tell("unreadable", "log", str(error))
-    _prove(node, random.Random(seed).sample(sorted(names), min(PROVEN, len(names))))
-    node.close()
-    line.tell("closed")
+    chance = random.Random(number)
+    names = sorted(names)
+    disk = Disk(directory / "data.mdb", image, Fault.NONE, 1, chance)
+    with disk.under_the_engine():
+        node = _opened(directory, line)
+        if node is not None:
+            _tell_journal(node)
+            _tell_log(node)
+            _prove(node, chance.sample(names, min(PROVEN, len(names))))
+            _finish(node, names)
 
 
-def audit(directory: Path, line: Line) -> None:
-    """Recheck all there is of a directory, as `idis verify --data` does."""
+def audit(line: Line, directory: Path) -> None:
+    """Recheck all there is of a directory, as `idis verify --data` does, and its pages."""
     try:
         store = LmdbStore(directory, read_only=True)
         with store.snapshot() as snapshot:
@@ -188,10 +181,47 @@ def audit(directory: Path, line: Line) -> None:
             line.tell("damaged", str(finding))
     try:
         for problem in verify(str(directory)):
-            line.tell("damaged pages", problem)
+            line.tell("damaged", f"pages: {problem}")
     except VerifyError as error:
-        line.tell("damaged pages", str(error))
+        line.tell("damaged", f"pages: {error}")
     line.tell("audited")
+
+
+def _flip_at(node: "Node", group: int, chance: random.Random) -> None:
+    def follow(_: Batch) -> None:
+        if node.registry.groups == group:
+            flip(node.store.directory / "data.mdb", chance, Fault.FLIPPED_RUNNING)
+            node.line.tell("struck")
+
+    node.registry.follow(follow)
+
+
+def _finish(node: "Node", names: Iterable[bytes]) -> None:
+    if node.registry.stopped is not None:
+        node.line.tell("stopped", str(node.registry.stopped))
+    _read(node, names)
+    node.close()
+    node.line.tell("closed")
+
+
+def _tell_journal(node: "Node") -> None:
+    try:
+        with node.store.snapshot() as snapshot:
+            entries = [decode_entry(*item) for item in snapshot.journal(0)]
+    except RegistryError as error:
+        node.line.tell("unreadable", f"journal: {error}")
+    else:
+        node.line.tell("journal", [(entry.name, entry.digest) for entry in entries])
+
+
+def _tell_log(node: "Node") -> None:
+    try:
+        view = node.sealing.log_view
+        entries = [view.entry(index) for index in range(view.head.size)]
+    except (RegistryError, AnchorError) as error:
+        node.line.tell("unreadable", f"log: {error}")
+    else:
+        node.line.tell("entries", entries)
 
 
 def _opened(directory: Path, line: Line) -> "Node | None":
@@ -232,8 +262,8 @@ def _prove(node: Node, names: Iterable[bytes]) -> None:
         except (RegistryError, AnchorError) as error:
             node.line.tell("unproven", name, str(error))
         else:
-            digest = digest_of(record.values_octets if record else None)
-            node.line.tell("proven", name, proven.standing, digest)
+            # All values of a storm are public: the proven list is the whole one.
+            node.line.tell("proven", name, digest_of(proven.record))
 
 
 async def _storm(node: Node, seed: int, groups: int) -> None:
@@ -249,7 +279,7 @@ async def _storm(node: Node, seed: int, groups: int) -> None:
 
 async def _write(node: Node, chance: random.Random, groups: int) -> None:
     registry, failures = node.registry, 0
-    while registry.groups < groups and failures < 20:
+    while registry.groups < groups and failures < _ATTEMPTS:
         change = any_change(chance)
         try:
             receipt = await registry.submit(change)
@@ -260,7 +290,7 @@ async def _write(node: Node, chance: random.Random, groups: int) -> None:
             node.line.tell("failed", str(error))
             return
         except RegistryError as error:
-            if error.code != 100:  # deleted or never made
+            if error.code != ResponseCode.HANDLE_NOT_FOUND:  # deleted, or never made
                 node.line.tell("odd", repr(error))
         else:
             _tell(node, receipt)
