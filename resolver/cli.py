@@ -485,7 +485,13 @@ def _who(options: argparse.Namespace) -> "Who":
 def _pins(options: argparse.Namespace) -> "Pins":
     from resolver.commands.pinned import Pins
 
-    return Pins(options.key, options.ready_file, options.witness, options.quorum)
+    return Pins(
+        options.key,
+        options.ready_file,
+        options.witness,
+        options.quorum,
+        options.rotations,
+    )
 
 
 def _add_pins(parser: argparse.ArgumentParser) -> None:
@@ -498,6 +504,14 @@ def _add_pins(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="VKEY",
         help="verifier key of a log; may be given several times",
+    )
+    group.add_argument(
+        "--rotations",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="answer of the log's /log/rotations: leads from a key to the next ones",
     )
     group.add_argument(
         "--ready-file", type=Path, metavar="F", help="the logs of this network"

@@ -9,8 +9,8 @@ from chain_anchor.bif.applying import require_chargeable, source_missing
 from chain_anchor.bif.authority import require_weight
 from chain_anchor.bif.chain_pb2 import Operation
 from chain_anchor.bif.checks import check_transaction
-from chain_anchor.bif.contracts import Contracts
 from chain_anchor.bif.errors import EncodingError, ErrorCode, RefusedError
+from chain_anchor.bif.execution import ContractTable
 from chain_anchor.bif.fees import gas_of
 from chain_anchor.bif.ledger import Ledger
 from chain_anchor.bif.rules import Rules
@@ -71,7 +71,7 @@ def _check_chain(chain_id: int, rules: Rules) -> None:
         )
 
 
-def _check_contracts(transaction: SignedTransaction, contracts: Contracts) -> None:
+def _check_contracts(transaction: SignedTransaction, contracts: ContractTable) -> None:
     for operation in transaction.content.operations:
         create = operation.create_account
         if operation.type == Operation.CREATE_ACCOUNT and create.HasField("contract"):

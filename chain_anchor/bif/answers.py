@@ -4,9 +4,8 @@ Made from what the ledger has; a face only has to write them. Where the notes sh
 field always, it is there even if it is its default; the rest follows `json_form`.
 """
 
-import json
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Set as AbstractSet
+from collections.abc import Iterable, Iterator, Set as AbstractSet
 from typing import Final
 
 from google.protobuf.message import Message
@@ -27,7 +26,6 @@ from chain_anchor.bif.trial import Answer, Trial
 
 QUERY_NOT_EXIST: Final = "query result not exist"
 _MAX_BLOCKS: Final = 1000
-_NO_STATISTICS: Final = {"memory_usage": 0, "stack_usage": 0}
 _VERSION_WITH_TREE_HASH: Final = 1006
 """From this version on, a header is shown with the tree of the domain asked for."""
 
@@ -180,9 +178,9 @@ def evaluated(trial: Trial) -> JsonObject:
     }
     result = {
         "hash": trial.hash.hex(),
-        "logs": _logs(trial.logs) or None,
+        "logs": dict(trial.meter.logs) or None,
         "query_rets": None,
-        "stat": statistics(trial.steps),
+        "stat": trial.meter.stat(),
         "txs": [shown],
     }
     return success(result) | {"error_desc": ""}
@@ -190,17 +188,22 @@ def evaluated(trial: Trial) -> JsonObject:
 
 def called(answer: Answer) -> JsonObject:
     """Answer /callContract."""
-    if answer.refusal is None:
-        returned: JsonObject = {"result": typed(answer.value)}
-    else:
-        returned = {"error": {"data": _failure(answer.refusal.text)}}
+    meter = answer.meter
+    logs: JsonObject = {f"0-{answer.address}": None} | dict(meter.logs)
     result = {
-        "logs": _logs(answer.logs),
-        "query_rets": [returned],
-        "stat": statistics(answer.steps),
+        "logs": logs,
+        "query_rets": [_returned(answer)],
+        "stat": meter.stat(),
         "txs": None,
     }
     return success(result) | {"error_desc": ""}
+
+
+def _returned(answer: Answer) -> JsonObject:
+    if answer.refusal is None:
+        return {"result": typed(answer.outcome.value if answer.outcome else None)}
+    details = getattr(answer.refusal, "details", None)
+    return {"error": {"data": details or {"exception": answer.refusal.text}}}
 
 
 def typed(value: object) -> JsonObject:
@@ -212,11 +215,6 @@ def typed(value: object) -> JsonObject:
     if isinstance(value, str):
         return {"type": "string", "value": value}
     return {"type": "undefined", "value": None}
-
-
-def statistics(steps: int) -> JsonObject:
-    """Show what an execution took; only steps are counted, so answers repeat."""
-    return {"apply_time": 0, "step": steps} | _NO_STATISTICS
 
 
 def latest(chain: Ledger, domain: int, most: int) -> Iterator[bytes]:
@@ -264,16 +262,3 @@ def _envelope(environment: Message) -> JsonObject:
     shown = to_json(environment)
     shown.setdefault("transaction", {})
     return shown
-
-
-def _logs(logs: Mapping[str, list[str]]) -> JsonObject:
-    return {place: lines or None for place, lines in logs.items()}
-
-
-def _failure(text: str) -> JsonObject:
-    """Show why a contract failed: what its engine wrote as JSON, or the text."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        data = None
-    return data if isinstance(data, dict) else {"exception": text}

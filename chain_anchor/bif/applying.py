@@ -13,9 +13,14 @@ from typing import NamedTuple
 from chain_anchor.bif.account import Account
 from chain_anchor.bif.authority import require_weight
 from chain_anchor.bif.checks import check_transaction
-from chain_anchor.bif.contracts import Environment
 from chain_anchor.bif.errors import ErrorCode, RefusedError
-from chain_anchor.bif.execution import Block, Chain, Execution, Origin, Triggered
+from chain_anchor.bif.execution import (
+    BlockPlace,
+    Chain,
+    Execution,
+    Origin,
+    Triggered,
+)
 from chain_anchor.bif.fees import gas_of
 from chain_anchor.bif.json_form import JsonObject
 from chain_anchor.bif.operations import perform
@@ -41,7 +46,7 @@ class Outcome(NamedTuple):
 
 
 def apply(
-    transaction: SignedTransaction, chain: Chain, block: Block, layer: Layer
+    transaction: SignedTransaction, chain: Chain, place: BlockPlace, layer: Layer
 ) -> Outcome:
     """Apply a transaction to the layer of its block.
 
@@ -49,12 +54,12 @@ def apply(
         RefusedError: it is wrong or cannot be charged; nothing has changed.
     """
     content = transaction.content
-    check_transaction(content, len(transaction.envelope), block.seq, chain.rules)
+    check_transaction(content, len(transaction.envelope), place.seq, chain.rules)
     _charge(transaction, chain.rules, layer)
-    execution = start(transaction, chain, block, Layer(layer))
+    execution = Execution(chain, place, transaction, Layer(layer), perform)
     created: list[JsonObject] = []
     try:
-        perform_all(execution, transaction, created)
+        perform_all(execution, created)
         fee = _actual_fee(execution, transaction)
     except RefusedError as refusal:
         fee, text = content.fee_limit, refusal.text
@@ -66,26 +71,8 @@ def apply(
     )
 
 
-def start(
-    transaction: SignedTransaction, chain: Chain, block: Block, layer: Layer
-) -> Execution:
-    """Begin to execute a transaction on a layer of its own."""
-    content = transaction.content
-    environment = Environment(
-        seq=block.seq,
-        close_time=block.close_time,
-        initiator=content.source_address,
-        nonce=content.nonce,
-        gas_price=content.gas_price,
-        fee_limit=content.fee_limit,
-        transaction_hash=transaction.hash,
-    )
-    return Execution(chain, block, content.domain_id, environment, layer, perform)
-
-
 def perform_all(
     execution: Execution,
-    transaction: SignedTransaction,
     created: list[JsonObject],
     *,
     weighed: bool = True,
@@ -93,14 +80,14 @@ def perform_all(
     """Perform the operations of a transaction.
 
     Args:
-        execution: what `start` gave.
-        transaction: the transaction.
+        execution: the transaction under way.
         created: gets the contracts that it creates.
         weighed: whether signatures must weigh enough for each operation.
 
     Raises:
         RefusedError: one of them fails.
     """
+    transaction = execution.transaction
     content = transaction.content
     origin = Origin(content.source_address, content.nonce, created)
     for index, operation in enumerate(content.operations):

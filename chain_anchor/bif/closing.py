@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chain_anchor.bif import applying, blocks, storage
 from chain_anchor.bif.chain_pb2 import DomainAccountHash, LedgerHeader
 from chain_anchor.bif.errors import BlockError, RefusedError
-from chain_anchor.bif.execution import Block, Chain
+from chain_anchor.bif.execution import BlockPlace, Chain
 from chain_anchor.bif.genesis import Genesis
 from chain_anchor.bif.recording import Applied, record
 from chain_anchor.bif.rules import MAX_BLOCK_OCTETS, Rules
@@ -34,14 +34,14 @@ class BlockWork:
         self,
         chain: Chain,
         last: LedgerHeader,
-        block: Block,
+        place: BlockPlace,
         state_of: Callable[[int], StoredState],
     ) -> None:
         self.applied: list[Applied] = []
         self.dropped: list[Dropped] = []
         self._chain = chain
         self._last = last
-        self._block = block
+        self._place = place
         self._state_of = state_of
         self._layers: dict[int, Layer] = {}
         self._states: dict[int, StoredState] = {}
@@ -56,12 +56,12 @@ class BlockWork:
         domain = transaction.content.domain_id
         try:
             layer = self._layer(domain)
-            outcome = applying.apply(transaction, self._chain, self._block, layer)
+            outcome = applying.apply(transaction, self._chain, self._place, layer)
         except RefusedError as refusal:
             self.dropped.append(Dropped(transaction, refusal))
             return
         self._hashes.setdefault(domain, []).append(transaction.hash)
-        self.applied.extend(record(outcome, domain, self._block))
+        self.applied.extend(record(outcome, domain, self._place))
 
     def finish(self, previous_proof: bytes) -> tuple[LedgerHeader, storage.Changes]:
         """Hash everything; give the header and what is to be written."""
@@ -91,7 +91,7 @@ class BlockWork:
         previous_proof: bytes,
         changes: dict[bytes, bytes | None],
     ) -> LedgerHeader:
-        last, close_time = self._last, self._block.close_time
+        last, close_time = self._last, self._place.close_time
         in_order = {
             domain: self._hashes.get(domain, []) for domain in self._chain.rules.domains
         }
@@ -99,7 +99,7 @@ class BlockWork:
             last, close_time, previous_proof, in_order
         ).SerializeToString()
         header = LedgerHeader(
-            seq=self._block.seq,
+            seq=self._place.seq,
             previous_hash=last.hash,
             close_time=close_time,
             consensus_value_hash=sha256(consensus).digest(),

@@ -8,27 +8,66 @@ bottom, and its octets are added to that one's gas. A failure anywhere ends it a
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from chain_anchor.bif import chain_pb2
-from chain_anchor.bif.account import Account
-from chain_anchor.bif.contracts import Call, Contracts, Environment
+from chain_anchor.bif.account import Account, Code
+from chain_anchor.bif.contracts.interface import (
+    Block,
+    BottomTransaction,
+    Call,
+    EntryPoint,
+    Host,
+    Message,
+    Meter,
+    Outcome,
+)
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.fees import operation_gas
 from chain_anchor.bif.framing import length_delimited
 from chain_anchor.bif.hosting import ContractHost
 from chain_anchor.bif.json_form import JsonObject
 from chain_anchor.bif.operation_checks import check_operation
-from chain_anchor.bif.rules import (
-    MAIN_DOMAIN,
-    MAX_CALL_DEPTH,
-    MAX_CONTRACT_TRANSACTIONS,
-    Rules,
-)
+from chain_anchor.bif.rules import MAIN_DOMAIN, MAX_CONTRACT_TRANSACTIONS, Rules
 from chain_anchor.bif.state import Layer
+from chain_anchor.bif.transactions import SignedTransaction
 
 
-class Block(NamedTuple):
+class ContractTable(Protocol):
+    """Runs contracts of all types there are."""
+
+    def check(self, code: Code) -> None:
+        """Refuse code that is to become a contract.
+
+        Raises:
+            RefusedError: what is wrong with it, or its type is not supported.
+        """
+
+    def run(self, code: Code, call: Call, host: Host, meter: Meter) -> Outcome:
+        """Call a contract.
+
+        Raises:
+            RefusedError: it failed or used too much.
+        """
+
+
+class NoContracts:
+    """A table for chains that have no contracts."""
+
+    def check(self, code: Code) -> None:
+        """Refuse any code."""
+        raise RefusedError(
+            ErrorCode.INVALID_CONTRACT, f"Contract type({code.type}) is not supported"
+        )
+
+    def run(self, code: Code, call: Call, host: Host, meter: Meter) -> Outcome:
+        """Refuse any call."""
+        raise RefusedError(
+            ErrorCode.INVALID_CONTRACT, f"Contract({call.address}) is not supported"
+        )
+
+
+class BlockPlace(NamedTuple):
     """What is known of the block that a transaction is applied in."""
 
     seq: int
@@ -43,7 +82,7 @@ class Chain(NamedTuple):
     """What stays the same for all transactions of a chain."""
 
     rules: Rules
-    contracts: Contracts
+    contracts: ContractTable
     ac: str = ""
     """Code of the sub-chain, which addresses of its contracts carry."""
 
@@ -56,6 +95,9 @@ class Origin(NamedTuple):
     created: list[JsonObject]
     """The contracts it has created, as its `error_desc` lists them."""
 
+    call: Call | None = None
+    """The call that triggered it."""
+
 
 class Triggered(NamedTuple):
     """A transaction that a contract made."""
@@ -65,7 +107,7 @@ class Triggered(NamedTuple):
     created: list[JsonObject]
 
 
-Perform = Callable[["Execution", chain_pb2.Operation, Origin, int], object]
+Perform = Callable[["Execution", chain_pb2.Operation, Origin, int], Outcome | None]
 """Does what an operation says: `chain_anchor.bif.operations.perform`."""
 
 
@@ -75,27 +117,21 @@ class Execution:
     def __init__(
         self,
         chain: Chain,
-        block: Block,
-        domain: int,
-        environment: Environment,
+        place: BlockPlace,
+        transaction: SignedTransaction,
         layer: Layer,
-        perform: "Perform",
+        perform: Perform,
     ) -> None:
         self.chain = chain
-        self.block = block
-        self.domain = domain
-        self.environment = environment
+        self.place = place
+        self.transaction = transaction
         self.layer = layer
-        self.perform = perform
+        self.meter = Meter()
         self.triggered: list[Triggered] = []
         self.gas = 0
         """Gas of what contracts triggered."""
 
-        self.logs: dict[str, list[str]] = {}
-        """Lines of `Utils.log` by operation index and contract."""
-
-        self.steps = 0
-        self._depth = 0
+        self._perform = perform
 
     def require_account(self, address: str) -> Account:
         """Give an account that must exist.
@@ -110,29 +146,36 @@ class Execution:
             )
         return account
 
-    def run_contract(self, call: Call) -> object:
-        """Call a contract; give what it returned.
+    def first_call(
+        self, address: str, entry: EntryPoint, text: str, message: Message
+    ) -> Call:
+        """Make the call of a contract by the signed transaction itself."""
+        content = self.transaction.content
+        bottom = BottomTransaction(
+            content.source_address,
+            message.sender,
+            content.gas_price,
+            content.fee_limit,
+            self.transaction.hash.hex(),
+        )
+        block = Block(self.place.seq, self.place.close_time)
+        return Call(address, entry, text, block, bottom, message)
+
+    def run(self, code: Code, call: Call) -> Outcome:
+        """Call a contract.
 
         Raises:
-            RefusedError: contracts call each other too deep, or the contract failed.
+            RefusedError: it failed or used too much.
         """
-        if self._depth >= MAX_CALL_DEPTH:
-            raise RefusedError(
-                ErrorCode.CONTRACT_TOO_MANY_RECURSION, "Too many recursion"
-            )
-        self._depth += 1
-        try:
-            return self.chain.contracts.run(call, ContractHost(self, call))
-        finally:
-            self._depth -= 1
+        return self.chain.contracts.run(code, call, ContractHost(self), self.meter)
 
     def trigger(
-        self, contract: str, operation: chain_pb2.Operation
-    ) -> tuple[object, Triggered]:
-        """Make a transaction of a contract and perform its one operation.
+        self, call: Call, operation: chain_pb2.Operation
+    ) -> tuple[Outcome | None, Triggered]:
+        """Make a transaction of the contract of a call, and perform its operation.
 
         Returns:
-            What a contract that the operation called returned; the transaction.
+            What a contract that the operation called gave; the transaction.
 
         Raises:
             RefusedError: too many of them, or the operation is wrong or fails.
@@ -141,25 +184,26 @@ class Execution:
             raise RefusedError(
                 ErrorCode.CONTRACT_TOO_MANY_TRANSACTIONS, "Too many transactions"
             )
-        check_operation(operation, contract)
-        account = self.require_account(contract)
+        check_operation(operation, call.address)
+        account = self.require_account(call.address)
         account = account._replace(nonce=account.nonce + 1)
         self.layer.put(account)
         made = self._envelope(account, operation)
         self.triggered.append(made)
         self.gas += len(made.envelope) + operation_gas(operation)
-        origin = Origin(contract, account.nonce, made.created)
-        return self.perform(self, operation, origin, 0), made
+        origin = Origin(account.address, account.nonce, made.created, call)
+        return self._perform(self, operation, origin, 0), made
 
     def _envelope(self, account: Account, operation: chain_pb2.Operation) -> Triggered:
         content = chain_pb2.Transaction(
             source_address=account.address, nonce=account.nonce, operations=[operation]
         )
-        if self.domain != MAIN_DOMAIN:
-            content.domain_id = self.domain
+        domain = self.transaction.content.domain_id
+        if domain != MAIN_DOMAIN:
+            content.domain_id = domain
         trigger = chain_pb2.Trigger(
             transaction=chain_pb2.Trigger.OperationTrigger(
-                hash=self.environment.transaction_hash, index=len(self.triggered)
+                hash=self.transaction.hash, index=len(self.triggered)
             )
         )
         blob = content.SerializeToString()

@@ -6,7 +6,7 @@ one write; only when that returns has the block happened. Clock, storage, engine
 validators' proofs are arguments, so the same genesis and the same calls give the same
 octets.
 
-Block 1 is the genesis: its close time is 0 and its previous hash is empty.
+BlockPlace 1 is the genesis: its close time is 0 and its previous hash is empty.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from chain_anchor.bif.chain_pb2 import (
 )
 from chain_anchor.bif.closing import FIRST_SEQ, BlockWork, Dropped, first_block
 from chain_anchor.bif.errors import BlockError, ErrorCode, RefusedError
-from chain_anchor.bif.execution import Block, Chain
+from chain_anchor.bif.execution import BlockPlace, Chain
 from chain_anchor.bif.genesis import Genesis
 from chain_anchor.bif.recording import Applied, Recorded
 from chain_anchor.bif.rules import Rules
@@ -87,11 +87,11 @@ class Ledger:
         """The addresses of the validators, in their order."""
         return self._validators
 
-    def next_block(self, close_time: int | None = None) -> Block:
+    def next_place(self, close_time: int | None = None) -> BlockPlace:
         """Say what is known of the next block; without a time, the earliest one."""
         if close_time is None:
             close_time = self._last.close_time + 1
-        return Block(self._last.seq + 1, close_time, self._block_hash)
+        return BlockPlace(self._last.seq + 1, close_time, self._block_hash)
 
     def state(self, domain: int) -> StoredState:
         """Give the state of a domain after the last block.
@@ -155,8 +155,8 @@ class Ledger:
             raise BlockError(
                 f"close time: after {self._last.close_time} expected, got {close_time}"
             )
-        block = self.next_block(close_time)
-        work = BlockWork(self.chain, self._last, block, self.state)
+        place = self.next_place(close_time)
+        work = BlockWork(self.chain, self._last, place, self.state)
         for transaction in transactions:
             work.add(transaction)
         header, changes = work.finish(previous_proof)

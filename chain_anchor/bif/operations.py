@@ -11,7 +11,12 @@ from typing import Final
 from chain_anchor.bif import addresses, chain_pb2
 from chain_anchor.bif.account import Account, Code, Metadata, Privilege, privilege_of
 from chain_anchor.bif.chain_pb2 import Operation
-from chain_anchor.bif.contracts import Call, Entry
+from chain_anchor.bif.contracts.interface import (
+    Call,
+    EntryPoint,
+    Message,
+    Outcome,
+)
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.execution import Execution, Origin
 from chain_anchor.bif.operation_checks import UNCHANGED, number_of
@@ -22,7 +27,7 @@ Type = Operation.Type
 
 def perform(
     execution: Execution, operation: Operation, origin: Origin, index: int
-) -> object:
+) -> Outcome | None:
     """Do what an operation says; give what a contract that it called returned.
 
     Args:
@@ -44,7 +49,7 @@ _Place = tuple[Origin, int]
 
 def _create_account(
     execution: Execution, operation: Operation, source: str, place: _Place
-) -> object:
+) -> Outcome | None:
     create = operation.create_account
     is_contract = create.HasField("contract")
     address = create.dest_address
@@ -80,7 +85,7 @@ def _start_contract(
     address: str,
     source: str,
     place: _Place,
-) -> object:
+) -> Outcome | None:
     """Run `init` of an account that was created, if it is a contract."""
     create = operation.create_account
     if not create.HasField("contract"):
@@ -91,10 +96,11 @@ def _start_contract(
     execution.layer.put_creator(address, source)
     entry = {"contract_address": address, "operation_index": index}
     origin.created.append(entry | {"vm_type": code.type})
-    call = Call(
-        Entry.INIT, address, code, create.init_input, source, create.init_balance, index
+    message = Message(origin.source, source, origin.nonce, index, create.init_balance)
+    call = _call(
+        execution, origin, (address, EntryPoint.INIT, create.init_input), message
     )
-    return execution.run_contract(call)
+    return execution.run(code, call)
 
 
 def _set_metadata(
@@ -126,7 +132,7 @@ def _set_metadata(
 
 def _pay_coin(
     execution: Execution, operation: Operation, source: str, place: _Place
-) -> object:
+) -> Outcome | None:
     pay = operation.pay_coin
     destination = execution.layer.account(pay.dest_address)
     if destination is None:
@@ -144,11 +150,12 @@ def _pay_coin(
     execution.layer.put(destination._replace(balance=balance))
     if destination.contract is None:
         return None
-    code = destination.contract
-    call = Call(
-        Entry.MAIN, pay.dest_address, code, pay.input, source, pay.amount, place[1]
+    origin, index = place
+    message = Message(origin.source, source, origin.nonce, index, pay.amount)
+    call = _call(
+        execution, origin, (pay.dest_address, EntryPoint.MAIN, pay.input), message
     )
-    return execution.run_contract(call)
+    return execution.run(destination.contract, call)
 
 
 def _set_signer_weight(
@@ -217,7 +224,9 @@ def _only_record(_: Execution, __: Operation, ___: str, ____: _Place) -> None:
     """Do nothing: the transaction on the chain is all that there is to it."""
 
 
-_ACTIONS: Final[dict[int, Callable[[Execution, Operation, str, _Place], object]]] = {
+_ACTIONS: Final[
+    dict[int, Callable[[Execution, Operation, str, _Place], Outcome | None]]
+] = {
     Type.CREATE_ACCOUNT: _create_account,
     Type.SET_METADATA: _set_metadata,
     Type.SET_SIGNER_WEIGHT: _set_signer_weight,
@@ -231,6 +240,21 @@ _ACTIONS: Final[dict[int, Callable[[Execution, Operation, str, _Place], object]]
     Type.DESTROYED: _only_record,
     Type.CASH: _only_record,
 }
+
+
+def _call(
+    execution: Execution,
+    origin: Origin,
+    target: tuple[str, EntryPoint, str],
+    message: Message,
+) -> Call:
+    """Make the call of a contract: address, entry and input, by a transaction."""
+    if origin.call is None:
+        return execution.first_call(*target, message)
+    address, entry, text = target
+    return origin.call._replace(
+        address=address, entry=entry, input=text, message=message
+    )
 
 
 def _check_first_balance(execution: Execution, address: str, balance: int) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from chain_anchor.bif.applying import Outcome
 from chain_anchor.bif.chain_pb2 import TransactionEnvStore
-from chain_anchor.bif.execution import Block
+from chain_anchor.bif.execution import BlockPlace
 from chain_anchor.bif.framing import length_delimited, read_varint
 from chain_anchor.bif.json_form import JsonObject
 
@@ -40,14 +40,14 @@ def read(stored: bytes) -> Recorded:
     )
 
 
-def record(outcome: Outcome, domain: int, block: Block) -> list[Applied]:
+def record(outcome: Outcome, domain: int, place: BlockPlace) -> list[Applied]:
     """Make what is stored of a transaction and of what its contracts made, in order."""
     transaction = outcome.transaction
     message = TransactionEnvStore(
         error_code=outcome.code,
         error_desc=error_desc(outcome.text, outcome.created),
-        ledger_seq=block.seq,
-        close_time=block.close_time,
+        ledger_seq=place.seq,
+        close_time=place.close_time,
         hash=transaction.hash,
         actual_fee=outcome.actual_fee,
         contract_tx_hashes=[made.hash for made in outcome.triggered],
@@ -56,8 +56,8 @@ def record(outcome: Outcome, domain: int, block: Block) -> list[Applied]:
     for made in outcome.triggered:
         message = TransactionEnvStore(
             error_desc=error_desc("", made.created),
-            ledger_seq=block.seq,
-            close_time=block.close_time,
+            ledger_seq=place.seq,
+            close_time=place.close_time,
             hash=made.hash,
         )
         applied.append(_applied(message, domain, made.envelope))

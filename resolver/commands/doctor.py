@@ -22,7 +22,7 @@ from resolver.plan import (
     DEFAULT_TOP_PORT,
 )
 
-_PACKAGES = ("resolver", "registry")
+_PACKAGES = ("resolver", "registry", "chain_anchor")
 _ENOUGH_FILES = 4096
 _SLOW_SYNC_SECONDS = 0.05
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chain_anchor.errors import NoteError
+from chain_anchor.errors import EntryError, NoteError
 from chain_anchor.note import COSIGNATURE, ED25519, VerifierKey
+from chain_anchor.rotation import RotationProof, follow_rotations
+from chain_anchor.spelling import decode_base64
 from resolver.client.known_logs import KnownLog, KnownLogs
 from resolver.commands.console import say
 from resolver.commands.running import running_network
@@ -44,15 +46,24 @@ class Pins:
     """Verifier keys of witnesses."""
 
     quorum: int = 0
+    rotations: Sequence[Path] = ()
+    """What logs say of their rotated keys: answers of `/log/rotations`."""
 
 
 def log_keys(pins: Pins) -> list[VerifierKey]:
-    """Read the keys of the arguments.
+    """Read the keys of the arguments, and those that they led to since.
 
     Raises:
-        SetupError: One is not the key of a log.
+        SetupError: One is not the key of a log, or rotations are not usable.
+        AnchorError: A rotation does not hold.
     """
-    return [_key(text, ED25519, "--key", "a log") for text in pins.keys]
+    named = [_key(text, ED25519, "--key", "a log") for text in pins.keys]
+    followed = [
+        follow_rotations(key, _rotations(file))
+        for file in pins.rotations
+        for key in named
+    ]
+    return list(dict.fromkeys((*named, *followed)))
 
 
 def witness_keys(pins: Pins) -> list[VerifierKey]:
@@ -141,6 +152,22 @@ def _without_address(
     """Give the keys of origins that are not among the logs, as logs of their own."""
     known = {log.key.name for log in logs}
     return [KnownLog("", key) for key in keys if key.name not in known]
+
+
+def _rotations(file: Path) -> list[RotationProof]:
+    """Read the answer of `/log/rotations`."""
+    try:
+        found = json.loads(file.read_text())["rotations"]
+        return [
+            RotationProof(
+                decode_base64(each["entry_base64"], EntryError, "entry"),
+                each["proof"].encode(),
+            )
+            for each in found
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"--rotations {file}: {error}"
+        raise SetupError(message, "the log's /log/rotations gives them") from None
 
 
 def _ready(pins: Pins) -> Mapping[str, Any] | None:

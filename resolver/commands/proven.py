@@ -156,7 +156,10 @@ def hint_for(error: AnchorError) -> str:
     """Say what helps when something was not proven."""
     match error:
         case SignatureError():
-            return "believe another key with --key VKEY, if whoever gave it is right"
+            return (
+                "believe another key with --key VKEY, if whoever gave it is right; where "
+                "the log rotated its key, --rotations FILE leads there"
+            )
         case FormatError():
             return "a file of `idis proof ID > FILE`, or a .tlog-proof, is expected"
         case _:

@@ -26,7 +26,7 @@ from unittest import mock
 
 import lmdb.cpython
 
-from registry.store.meta_pages import NEWEST_FILE
+from registry.store.meta_pages import DATA_FILE, NEWEST_FILE
 from tests.faults.interposition import redirected
 
 SECTOR_OCTETS = 512
@@ -115,15 +115,26 @@ class Write(NamedTuple):
     octets: bytes
 
 
+class Place(NamedTuple):
+    """A directory of the engine's, and the disk under it."""
+
+    directory: Path
+    image: Path
+
+    @property
+    def data(self) -> Path:
+        return self.directory / DATA_FILE
+
+
 class Disk:
     """The disk under one data file."""
 
     def __init__(
-        self, file: Path, image: Path, fault: Fault, at: int, chance: random.Random
+        self, place: Place, fault: Fault, at: int, chance: random.Random
     ) -> None:
         """Let `fault` strike at the `at`-th call that it can strike at, from 1 on."""
         self.struck = False
-        self._file, self._image = file, image
+        self._file, self._image = place.data, place.image
         self._fault, self._left, self._chance = fault, at, chance
         self._pending: list[Write] = []
         self._stuck = False
@@ -285,10 +296,10 @@ class Disk:
         self._pending.clear()
 
 
-def flip(file: Path, chance: random.Random, fault: Fault) -> list[int]:
-    """Flip bits of a file; gives where."""
+def flip(directory: Path, chance: random.Random, fault: Fault) -> None:
+    """Flip bits of the data file, or of what is kept of its meta pages."""
+    file, kept = directory / DATA_FILE, directory / NEWEST_FILE
     size = file.stat().st_size
-    kept = file.with_name(NEWEST_FILE)
     if fault is Fault.FLIPPED_META and kept.exists() and chance.random() < 0.2:
         file, places = kept, [chance.randrange(kept.stat().st_size)]
     elif fault is Fault.FLIPPED_META:
@@ -302,13 +313,12 @@ def flip(file: Path, chance: random.Random, fault: Fault) -> list[int]:
             octet = os.pread(opened.fileno(), 1, place)[0]
             flipped = octet ^ 1 << chance.randrange(8)
             _pwrite(opened.fileno(), bytes((flipped,)), place)
-    return places
 
 
-def lose_power(file: Path, image: Path, chance: random.Random) -> None:
+def lose_power(place: Place, chance: random.Random) -> None:
     """Leave in the file what the disk holds; what nobody synced may be gone."""
-    file.write_bytes(image.read_bytes())
-    kept = file.with_name(NEWEST_FILE)
+    place.data.write_bytes(place.image.read_bytes())
+    kept = place.directory / NEWEST_FILE
     how = chance.randrange(3)
     if how == 1:
         kept.unlink(missing_ok=True)

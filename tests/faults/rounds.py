@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from chain_anchor.merkle import leaf_hash
 from tests.faults.apart import Event, Told, apart
-from tests.faults.disk import LOUD, SILENT, Fault, flip, lose_power
+from tests.faults.disk import LOUD, SILENT, Fault, Place, flip, lose_power
 from tests.faults.history import History, ViolationError, expect
 from tests.faults.scenes import KEYS, audit, look, storm
 
@@ -37,6 +37,7 @@ class Outcome(NamedTuple):
 
     number: int
     fault: str
+    struck: bool
     outcome: str
     """`harmless`, or how it was found first; `violation` is neither."""
 
@@ -48,11 +49,11 @@ class World:
 
     def __init__(self, directory: Path, number: int) -> None:
         shutil.rmtree(directory, ignore_errors=True)
-        self.live, self.image = directory / "live", directory / "disk"
-        self.copy, self.copied_image = directory / "copy", directory / "copied"
+        self.live = Place(directory / "live", directory / "live disk")
+        self.copy = Place(directory / "copy", directory / "copy disk")
         self.history = History(KEYS.signer().key)
         self.journal: list[tuple[bytes, bytes]] = []
-        self.live.mkdir(parents=True)
+        self.live.directory.mkdir(parents=True)
         self._begin(number)
 
     def strike(self, number: int) -> Outcome:
@@ -63,7 +64,7 @@ class World:
         try:
             return run(number, fault, chance)
         except ViolationError as violation:
-            return Outcome(number, fault.name, "violation", str(violation))
+            return Outcome(number, fault.name, True, "violation", str(violation))
 
     @property
     def records(self) -> Digests:
@@ -72,34 +73,35 @@ class World:
 
     def _begin(self, number: int) -> None:
         groups = max(GROUPS)
-        stormed = apart(storm, self.live, self.image, Fault.NONE, number, groups)
+        stormed = apart(storm, self.live, Fault.NONE, number, groups)
         self._restart(number, stormed, stormed.all_of("opened", "published"))
 
     def _strike_loudly(
         self, number: int, fault: Fault, chance: random.Random
     ) -> Outcome:
         records, groups = self.records, chance.choice(GROUPS)
-        stormed = apart(storm, self.live, self.image, fault, number, groups, records)
+        stormed = apart(storm, self.live, fault, number, groups, records)
         _check_ending(stormed, fault)
         for _, found in stormed.all_of("read"):
             _check_read(found, _with_acknowledged(records, stormed), "after the fault")
         seen = stormed.all_of("opened", "published")
         after = chance.choice(("restart", "restart and loss of power", "loss of power"))
         if fault is Fault.POWER or after == "loss of power":
-            lose_power(self.live / "data.mdb", self.image, chance)
+            lose_power(self.live, chance)
         self._restart(number, stormed, seen)
         if after == "restart and loss of power":
-            lose_power(self.live / "data.mdb", self.image, chance)
+            lose_power(self.live, chance)
             self._restart(number, stormed, seen)
-        audited = apart(audit, self.live)
+        audited = apart(audit, self.live.directory)
         expect(audited.events == [("audited",)], f"{after}: the audit says {audited}")
         found = [event[0] for event in stormed.all_of("refused", "stopped", "full")]
-        return Outcome(number, fault.name, (found or ["harmless"])[0])
+        struck = stormed.has("struck") or stormed.ending == "SIGKILL"
+        return Outcome(number, fault.name, struck, (found or ["harmless"])[0])
 
     def _restart(self, number: int, stormed: Told, seen: list[Event]) -> None:
         """Check that all is there after a restart, and take it for known."""
         names = _with_acknowledged(self.records, stormed)
-        looked = apart(look, self.live, self.image, names, number)
+        looked = apart(look, self.live, names, number)
         complete = looked.has("closed") and not looked.has(
             "unreadable", "unproven", "broken"
         )
@@ -133,14 +135,14 @@ class World:
     def _strike_silently(
         self, number: int, fault: Fault, chance: random.Random
     ) -> Outcome:
-        directory, image = self._copied(), self.copied_image
+        place = self._copied()
         if fault in (Fault.FLIPPED, Fault.FLIPPED_META):
-            flip(directory / "data.mdb", chance, fault)
+            flip(place.directory, chance, fault)
         known, groups = self.records, chance.choice(GROUPS)
-        stormed = apart(storm, directory, image, fault, number, groups, known)
+        stormed = apart(storm, place, fault, number, groups, known)
         records = _with_acknowledged(known, stormed)
-        looked = apart(look, directory, image, records, number)
-        audited = apart(audit, directory)
+        looked = apart(look, place, records, number)
+        audited = apart(audit, place.directory)
         for told in (stormed, looked, audited):
             expect(not told.has("broken"), f"{told.all_of('broken')}")
         _check_signed(copy.deepcopy(self.history), stormed.events + looked.events)
@@ -154,15 +156,18 @@ class World:
         expect(bool(found) or not astray, f"{astray[:1]} is served as it is not")
         notes = [f"{len(astray)} served as absent or older"] if astray else []
         notes += [event[1] for event in audited.all_of("damaged")]
+        struck = fault in (Fault.FLIPPED, Fault.FLIPPED_META) or stormed.has("struck")
         outcome = found[0] if found else "harmless"
-        return Outcome(number, fault.name, outcome, "; ".join(notes)[:300])
+        return Outcome(number, fault.name, struck, outcome, "; ".join(notes)[:300])
 
-    def _copied(self) -> Path:
+    def _copied(self) -> Place:
         """Give a copy that may be damaged."""
-        shutil.rmtree(self.copy, ignore_errors=True)
-        shutil.copytree(self.live, self.copy, ignore=shutil.ignore_patterns("lock.mdb"))
-        shutil.copy(self.live / "data.mdb", self.copied_image)
-        return self.copy
+        live, place = self.live, self.copy
+        shutil.rmtree(place.directory, ignore_errors=True)
+        lock = shutil.ignore_patterns("lock.mdb")
+        shutil.copytree(live.directory, place.directory, ignore=lock)
+        shutil.copy(live.data, place.image)
+        return place
 
 
 def _with_acknowledged(records: Digests, told: Told) -> Digests:

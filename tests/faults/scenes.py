@@ -50,7 +50,7 @@ from resolver.keys import SeededKeys
 from resolver.log_keys import LogKeys
 from resolver.sealing import Sealing
 from tests.faults.apart import Line
-from tests.faults.disk import Disk, Fault, flip
+from tests.faults.disk import Disk, Fault, Place, flip
 from tests.registries import PREFIX
 
 KEYS = LogKeys("node.idis.test/log", SeededKeys(1))
@@ -117,8 +117,7 @@ class Node:
 
 def storm(
     line: Line,
-    directory: Path,
-    image: Path,
+    place: Place,
     fault: Fault,
     number: int,
     groups: int,
@@ -128,8 +127,7 @@ def storm(
 
     Args:
         line: where it is told.
-        directory: of the registry.
-        image: what the disk under it holds.
+        place: of the registry.
         fault: strikes once, some time.
         number: everything that is left to chance follows from it.
         groups: how many are written at most.
@@ -139,9 +137,9 @@ def storm(
     # A group takes about four calls; other faults strike at one kind of call only.
     calls = 4 if fault in (Fault.KILLED, Fault.POWER) else 1
     at = chance.randint(1, groups * calls)
-    disk = Disk(directory / "data.mdb", image, fault, at, chance)
+    disk = Disk(place, fault, at, chance)
     with disk.under_the_engine():
-        node = _opened(directory, line)
+        node = _opened(place.directory, line)
         if node is not None:
             if fault is Fault.FLIPPED_RUNNING:
                 _flip_at(node, chance.randint(1, groups - 2), chance)
@@ -151,15 +149,13 @@ def storm(
         line.tell("struck")
 
 
-def look(
-    line: Line, directory: Path, image: Path, names: Iterable[bytes], number: int
-) -> None:
+def look(line: Line, place: Place, names: Iterable[bytes], number: int) -> None:
     """Read all there is of a directory."""
     chance = random.Random(number)
     names = sorted(names)
-    disk = Disk(directory / "data.mdb", image, Fault.NONE, 1, chance)
+    disk = Disk(place, Fault.NONE, 1, chance)
     with disk.under_the_engine():
-        node = _opened(directory, line)
+        node = _opened(place.directory, line)
         if node is not None:
             _tell_journal(node)
             _tell_log(node)
@@ -190,7 +186,7 @@ def audit(line: Line, directory: Path) -> None:
 def _flip_at(node: "Node", group: int, chance: random.Random) -> None:
     def follow(_: Batch) -> None:
         if node.registry.groups == group:
-            flip(node.store.directory / "data.mdb", chance, Fault.FLIPPED_RUNNING)
+            flip(node.store.directory, chance, Fault.FLIPPED_RUNNING)
             node.line.tell("struck")
 
     node.registry.follow(follow)
