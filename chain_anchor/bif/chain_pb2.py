@@ -4,130 +4,131 @@
 # source: chain_anchor/bif/chain.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "chain_anchor/bif/chain.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'chain_anchor/bif/chain.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\x1c\x63hain_anchor/bif/chain.proto\x12\x10\x63hain_anchor.bif"6\n\x07KeyPair\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03"2\n\tSignature\x12\x12\n\npublic_key\x18\x01 \x01(\t\x12\x11\n\tsign_data\x18\x02 \x01(\x0c")\n\x06Signer\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x03"\xa2\x01\n\x08\x43ontract\x12\x35\n\x04type\x18\x01 \x01(\x0e\x32\'.chain_anchor.bif.Contract.ContractType\x12\x0f\n\x07payload\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03"=\n\x0c\x43ontractType\x12\x0e\n\nJAVASCRIPT\x10\x00\x12\x07\n\x03\x45VM\x10\x01\x12\n\n\x06SYSTEM\x10\x02\x12\x08\n\x04WASM\x10\x03"\x97\x02\n\x0e\x43ontrolledArea\x12;\n\x07trusted\x18\x01 \x01(\x0e\x32*.chain_anchor.bif.ControlledArea.TrustFlag\x12;\n\x06status\x18\x02 \x01(\x0e\x32+.chain_anchor.bif.ControlledArea.StatusFlag\x12-\n\nattributes\x18\x03 \x03(\x0b\x32\x19.chain_anchor.bif.KeyPair"3\n\tTrustFlag\x12\n\n\x06UNCERT\x10\x00\x12\x0b\n\x07TRUSTED\x10\x01\x12\r\n\tUNTRUSTED\x10\x02"\'\n\nStatusFlag\x12\x0b\n\x07\x45NABLED\x10\x00\x12\x0c\n\x08\x44ISABLED\x10\x01"[\n\x16OperationTypeThreshold\x12.\n\x04type\x18\x01 \x01(\x0e\x32 .chain_anchor.bif.Operation.Type\x12\x11\n\tthreshold\x18\x02 \x01(\x03"k\n\x10\x41\x63\x63ountThreshold\x12\x14\n\x0ctx_threshold\x18\x01 \x01(\x03\x12\x41\n\x0ftype_thresholds\x18\x02 \x03(\x0b\x32(.chain_anchor.bif.OperationTypeThreshold"\x8c\x01\n\x10\x41\x63\x63ountPrivilege\x12\x15\n\rmaster_weight\x18\x01 \x01(\x03\x12)\n\x07signers\x18\x02 \x03(\x0b\x32\x18.chain_anchor.bif.Signer\x12\x36\n\nthresholds\x18\x03 \x01(\x0b\x32".chain_anchor.bif.AccountThreshold"\xad\x02\n\x07\x41\x63\x63ount\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x03\x12\x30\n\x04priv\x18\x03 \x01(\x0b\x32".chain_anchor.bif.AccountPrivilege\x12\x16\n\x0emetadatas_hash\x18\x04 \x01(\x0c\x12\x13\n\x0b\x61ssets_hash\x18\x05 \x01(\x0c\x12,\n\x08\x63ontract\x18\x06 \x01(\x0b\x32\x1a.chain_anchor.bif.Contract\x12\x0f\n\x07\x62\x61lance\x18\x07 \x01(\x03\x12\x39\n\x0f\x63ontrolled_area\x18\x08 \x01(\x0b\x32 .chain_anchor.bif.ControlledArea\x12\x12\n\npublic_key\x18\t \x01(\t\x12\x15\n\rauth_transfer\x18\n \x01(\x08"\x99\x02\n\x16OperationCreateAccount\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12,\n\x08\x63ontract\x18\x02 \x01(\x0b\x32\x1a.chain_anchor.bif.Contract\x12\x30\n\x04priv\x18\x03 \x01(\x0b\x32".chain_anchor.bif.AccountPrivilege\x12,\n\tmetadatas\x18\x04 \x03(\x0b\x32\x19.chain_anchor.bif.KeyPair\x12\x14\n\x0cinit_balance\x18\x05 \x01(\x03\x12\x12\n\ninit_input\x18\x06 \x01(\t\x12\x17\n\x0f\x64\x65st_public_key\x18\x07 \x01(\t\x12\x18\n\x10raw_dest_address\x18\x08 \x01(\x0c"X\n\x14OperationSetMetadata\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x13\n\x0b\x64\x65lete_flag\x18\x04 \x01(\x08"\\\n\x18OperationSetSignerWeight\x12\x15\n\rmaster_weight\x18\x01 \x01(\x03\x12)\n\x07signers\x18\x02 \x03(\x0b\x32\x18.chain_anchor.bif.Signer"p\n\x15OperationSetThreshold\x12\x14\n\x0ctx_threshold\x18\x01 \x01(\x03\x12\x41\n\x0ftype_thresholds\x18\x04 \x03(\x0b\x32(.chain_anchor.bif.OperationTypeThreshold"a\n\x10OperationPayCoin\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x03\x12\r\n\x05input\x18\x03 \x01(\t\x12\x18\n\x10raw_dest_address\x18\x04 \x01(\x0c"<\n\x0cOperationLog\x12\r\n\x05topic\x18\x01 \x01(\t\x12\r\n\x05\x64\x61tas\x18\x02 \x03(\t\x12\x0e\n\x06topics\x18\x03 \x03(\t"\xb2\x01\n\x15OperationSetPrivilege\x12\x15\n\rmaster_weight\x18\x01 \x01(\t\x12)\n\x07signers\x18\x02 \x03(\x0b\x32\x18.chain_anchor.bif.Signer\x12\x14\n\x0ctx_threshold\x18\x03 \x01(\t\x12\x41\n\x0ftype_thresholds\x18\x04 \x03(\x0b\x32(.chain_anchor.bif.OperationTypeThreshold"O\n\x18OperationUpgradeContract\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\x03"\x80\x02\n\x1aOperationSetControlledArea\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x11\n\ts_trusted\x18\x02 \x01(\x08\x12\x10\n\x08s_status\x18\x03 \x01(\x08\x12;\n\x07trusted\x18\x04 \x01(\x0e\x32*.chain_anchor.bif.ControlledArea.TrustFlag\x12;\n\x06status\x18\x05 \x01(\x0e\x32+.chain_anchor.bif.ControlledArea.StatusFlag\x12-\n\nattributes\x18\x06 \x03(\x0b\x32\x19.chain_anchor.bif.KeyPair"@\n\x1aOperationAuthorizeTransfer\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x0c\n\x04\x61uth\x18\x02 \x01(\x08"\xf6\x07\n\tOperation\x12.\n\x04type\x18\x01 \x01(\x0e\x32 .chain_anchor.bif.Operation.Type\x12\x16\n\x0esource_address\x18\x02 \x01(\t\x12\x10\n\x08metadata\x18\x03 \x01(\x0c\x12@\n\x0e\x63reate_account\x18\x04 \x01(\x0b\x32(.chain_anchor.bif.OperationCreateAccount\x12<\n\x0cset_metadata\x18\x07 \x01(\x0b\x32&.chain_anchor.bif.OperationSetMetadata\x12\x45\n\x11set_signer_weight\x18\x08 \x01(\x0b\x32*.chain_anchor.bif.OperationSetSignerWeight\x12>\n\rset_threshold\x18\t \x01(\x0b\x32\'.chain_anchor.bif.OperationSetThreshold\x12\x34\n\x08pay_coin\x18\n \x01(\x0b\x32".chain_anchor.bif.OperationPayCoin\x12+\n\x03log\x18\x0b \x01(\x0b\x32\x1e.chain_anchor.bif.OperationLog\x12>\n\rset_privilege\x18\x0c \x01(\x0b\x32\'.chain_anchor.bif.OperationSetPrivilege\x12\x44\n\x10upgrade_contract\x18\r \x01(\x0b\x32*.chain_anchor.bif.OperationUpgradeContract\x12I\n\x13set_controlled_area\x18\x0e \x01(\x0b\x32,.chain_anchor.bif.OperationSetControlledArea\x12H\n\x12\x61uthorize_transfer\x18\x0f \x01(\x0b\x32,.chain_anchor.bif.OperationAuthorizeTransfer\x12\x1a\n\x12raw_source_address\x18\x14 \x01(\x0c"\xed\x01\n\x04Type\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x12\n\x0e\x43REATE_ACCOUNT\x10\x01\x12\x10\n\x0cSET_METADATA\x10\x04\x12\x15\n\x11SET_SIGNER_WEIGHT\x10\x05\x12\x11\n\rSET_THRESHOLD\x10\x06\x12\x0c\n\x08PAY_COIN\x10\x07\x12\x07\n\x03LOG\x10\x08\x12\x11\n\rSET_PRIVILEGE\x10\t\x12\x14\n\x10UPGRADE_CONTRACT\x10\n\x12\x17\n\x13SET_CONTROLLED_AREA\x10\x0b\x12\x16\n\x12\x41UTHORIZE_TRANSFER\x10\x0c\x12\r\n\tDESTROYED\x10\r\x12\x08\n\x04\x43\x41SH\x10\x0e"\xbe\x03\n\x0bTransaction\x12\x16\n\x0esource_address\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x03\x12\x16\n\x0e\x65xpr_condition\x18\x03 \x01(\t\x12/\n\noperations\x18\x04 \x03(\x0b\x32\x1b.chain_anchor.bif.Operation\x12\x10\n\x08metadata\x18\x05 \x01(\x0c\x12\x11\n\tfee_limit\x18\x06 \x01(\x03\x12\x11\n\tgas_price\x18\x07 \x01(\x03\x12\x17\n\x0f\x63\x65il_ledger_seq\x18\x08 \x01(\x03\x12\x10\n\x08\x63hain_id\x18\t \x01(\x03\x12\x16\n\x0e\x61\x64\x64ress_prefix\x18\n \x01(\t\x12\x1a\n\x12raw_source_address\x18\x0b \x01(\x0c\x12\x11\n\tdomain_id\x18\x0c \x01(\x05\x12;\n\nnonce_type\x18\r \x01(\x0e\x32\'.chain_anchor.bif.Transaction.NonceType\x12\x16\n\x0emax_ledger_seq\x18\x0e \x01(\x03"@\n\tNonceType\x12\x12\n\x0eINCREASE_NONCE\x10\x00\x12\x10\n\x0cRANDOM_NONCE\x10\x01\x12\r\n\tCASH_COIN\x10\x03"\x99\x02\n\x07Trigger\x12\x43\n\x10transaction_type\x18\x01 \x01(\x0e\x32).chain_anchor.bif.Trigger.TransactionType\x12\x12\n\nledger_seq\x18\x02 \x01(\x03\x12?\n\x0btransaction\x18\x03 \x01(\x0b\x32*.chain_anchor.bif.Trigger.OperationTrigger\x1a/\n\x10OperationTrigger\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x03"C\n\x0fTransactionType\x12\x16\n\x12NORMAL_TRANSACTION\x10\x00\x12\x18\n\x14\x43ONTRACT_TRANSACTION\x10\x01"\xa1\x01\n\x0eTransactionEnv\x12\x32\n\x0btransaction\x18\x01 \x01(\x0b\x32\x1d.chain_anchor.bif.Transaction\x12/\n\nsignatures\x18\x02 \x03(\x0b\x32\x1b.chain_anchor.bif.Signature\x12*\n\x07trigger\x18\x03 \x01(\x0b\x32\x19.chain_anchor.bif.Trigger"\xde\x01\n\x13TransactionEnvStore\x12\x39\n\x0ftransaction_env\x18\x01 \x01(\x0b\x32 .chain_anchor.bif.TransactionEnv\x12\x12\n\nerror_code\x18\x02 \x01(\x05\x12\x12\n\nerror_desc\x18\x03 \x01(\t\x12\x12\n\nledger_seq\x18\x04 \x01(\x03\x12\x12\n\nclose_time\x18\x05 \x01(\x03\x12\x0c\n\x04hash\x18\x06 \x01(\x0c\x12\x12\n\nactual_fee\x18\x07 \x01(\x03\x12\x1a\n\x12\x63ontract_tx_hashes\x18\x08 \x03(\x0c"A\n\x11\x44omainAccountHash\x12\x11\n\tdomain_id\x18\x01 \x01(\x05\x12\x19\n\x11\x61\x63\x63ount_tree_hash\x18\x02 \x01(\x0c"\xc2\x02\n\x0cLedgerHeader\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\x12\x15\n\rprevious_hash\x18\x03 \x01(\x0c\x12\x19\n\x11\x61\x63\x63ount_tree_hash\x18\x04 \x01(\x0c\x12\x12\n\nclose_time\x18\x05 \x01(\x03\x12\x1c\n\x14\x63onsensus_value_hash\x18\x06 \x01(\x0c\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x10\n\x08tx_count\x18\x08 \x01(\x03\x12\x17\n\x0fvalidators_hash\x18\t \x01(\x0c\x12\x0f\n\x07reserve\x18\n \x01(\t\x12\x11\n\tfees_hash\x18\x0b \x01(\x0c\x12\x10\n\x08\x63hain_id\x18\x0c \x01(\x03\x12\x41\n\x14\x64omain_account_hashs\x18\r \x03(\x0b\x32#.chain_anchor.bif.DomainAccountHash"t\n\x06Ledger\x12.\n\x06header\x18\x01 \x01(\x0b\x32\x1e.chain_anchor.bif.LedgerHeader\x12:\n\x10transaction_envs\x18\x02 \x03(\x0b\x32 .chain_anchor.bif.TransactionEnv"B\n\x11TransactionEnvSet\x12-\n\x03txs\x18\x02 \x03(\x0b\x32 .chain_anchor.bif.TransactionEnv"[\n\rLedgerUpgrade\x12\x1a\n\x12new_ledger_version\x18\x01 \x01(\x03\x12\x1a\n\x12new_validator_list\x18\x02 \x03(\t\x12\x12\n\nchain_code\x18\x03 \x01(\t"G\n\x18\x43onsensusValueValidation\x12\x15\n\rexpire_tx_ids\x18\x01 \x03(\x05\x12\x14\n\x0c\x65rror_tx_ids\x18\x02 \x03(\x05"9\n\x0e\x44omainTxsIndex\x12\x10\n\x08\x64omainId\x18\x01 \x01(\x05\x12\x15\n\rdomaintxshash\x18\x02 \x01(\x0c"\xe2\x01\n\x14\x43onsensusValueHeader\x12\x12\n\nclose_time\x18\x01 \x01(\x03\x12\x16\n\x0eprevious_proof\x18\x02 \x01(\x0c\x12\x12\n\nledger_seq\x18\x03 \x01(\x03\x12\x1c\n\x14previous_ledger_hash\x18\x04 \x01(\x0c\x12\x37\n\x0eledger_upgrade\x18\x05 \x01(\x0b\x32\x1f.chain_anchor.bif.LedgerUpgrade\x12\x33\n\ttxs_index\x18\x06 \x03(\x0b\x32 .chain_anchor.bif.DomainTxsIndex"j\n\tDomainTxs\x12\x10\n\x08\x64omainId\x18\x01 \x01(\x05\x12\x0b\n\x03txs\x18\x02 \x01(\x0c\x12>\n\nvalidation\x18\x05 \x01(\x0b\x32*.chain_anchor.bif.ConsensusValueValidation"C\n\x12\x43onsensusValueBody\x12-\n\x08txs_list\x18\x02 \x03(\x0b\x32\x1b.chain_anchor.bif.DomainTxs"4\n\rDomainTxCount\x12\x11\n\tdomain_id\x18\x01 \x01(\x05\x12\x10\n\x08tx_count\x18\x02 \x01(\x03"\xc4\x04\n\x0e\x43onsensusValue\x12\x32\n\x05txset\x18\x01 \x01(\x0b\x32#.chain_anchor.bif.TransactionEnvSet\x12\x12\n\nclose_time\x18\x02 \x01(\x03\x12\x16\n\x0eprevious_proof\x18\x03 \x01(\x0c\x12\x12\n\nledger_seq\x18\x04 \x01(\x03\x12\x1c\n\x14previous_ledger_hash\x18\x05 \x01(\x0c\x12\x37\n\x0eledger_upgrade\x18\x06 \x01(\x0b\x32\x1f.chain_anchor.bif.LedgerUpgrade\x12>\n\nvalidation\x18\x07 \x01(\x0b\x32*.chain_anchor.bif.ConsensusValueValidation\x12\x0b\n\x03txs\x18\x08 \x01(\x0c\x12\x19\n\x11\x63onsensus_version\x18\t \x01(\x05\x12@\n\x10\x63onsensus_header\x18\n \x01(\x0b\x32&.chain_anchor.bif.ConsensusValueHeader\x12<\n\x0e\x63onsensus_body\x18\x0b \x01(\x0b\x32$.chain_anchor.bif.ConsensusValueBody\x12\x45\n\x18\x64omain_accounttrie_hashs\x18\x0c \x03(\x0b\x32#.chain_anchor.bif.DomainAccountHash\x12\x38\n\x0f\x64omain_tx_count\x18\r \x03(\x0b\x32\x1f.chain_anchor.bif.DomainTxCount"Y\n\x11QuorumCertificate\x12\x13\n\x0bledger_hash\x18\x01 \x01(\x0c\x12/\n\nsignatures\x18\x02 \x03(\x0b\x32\x1b.chain_anchor.bif.Signature"8\n\tValidator\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x1a\n\x12pledge_coin_amount\x18\x02 \x01(\x03"?\n\x0cValidatorSet\x12/\n\nvalidators\x18\x01 \x03(\x0b\x32\x1b.chain_anchor.bif.Validator"4\n\tFeeConfig\x12\x11\n\tgas_price\x18\x01 \x01(\x03\x12\x14\n\x0c\x62\x61se_reserve\x18\x02 \x01(\x03"\x8c\x01\n\x05\x43hild\x12\x13\n\x0bsublocation\x18\x01 \x01(\x0c\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\x12\x34\n\tchildtype\x18\x03 \x01(\x0e\x32!.chain_anchor.bif.Child.ChildType"*\n\tChildType\x12\x08\n\x04NONE\x10\x00\x12\t\n\x05INNER\x10\x01\x12\x08\n\x04LEAF\x10\x02"1\n\x04Node\x12)\n\x08\x63hildren\x18\x01 \x03(\x0b\x32\x17.chain_anchor.bif.Childb\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63hain_anchor/bif/chain.proto\x12\x10\x63hain_anchor.bif\"6\n\x07KeyPair\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"2\n\tSignature\x12\x12\n\npublic_key\x18\x01 \x01(\t\x12\x11\n\tsign_data\x18\x02 \x01(\x0c\")\n\x06Signer\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x03\"\xa2\x01\n\x08\x43ontract\x12\x35\n\x04type\x18\x01 \x01(\x0e\x32\'.chain_anchor.bif.Contract.ContractType\x12\x0f\n\x07payload\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\"=\n\x0c\x43ontractType\x12\x0e\n\nJAVASCRIPT\x10\x00\x12\x07\n\x03\x45VM\x10\x01\x12\n\n\x06SYSTEM\x10\x02\x12\x08\n\x04WASM\x10\x03\"\x97\x02\n\x0e\x43ontrolledArea\x12;\n\x07trusted\x18\x01 \x01(\x0e\x32*.chain_anchor.bif.ControlledArea.TrustFlag\x12;\n\x06status\x18\x02 \x01(\x0e\x32+.chain_anchor.bif.ControlledArea.StatusFlag\x12-\n\nattributes\x18\x03 \x03(\x0b\x32\x19.chain_anchor.bif.KeyPair\"3\n\tTrustFlag\x12\n\n\x06UNCERT\x10\x00\x12\x0b\n\x07TRUSTED\x10\x01\x12\r\n\tUNTRUSTED\x10\x02\"\'\n\nStatusFlag\x12\x0b\n\x07\x45NABLED\x10\x00\x12\x0c\n\x08\x44ISABLED\x10\x01\"[\n\x16OperationTypeThreshold\x12.\n\x04type\x18\x01 \x01(\x0e\x32 .chain_anchor.bif.Operation.Type\x12\x11\n\tthreshold\x18\x02 \x01(\x03\"k\n\x10\x41\x63\x63ountThreshold\x12\x14\n\x0ctx_threshold\x18\x01 \x01(\x03\x12\x41\n\x0ftype_thresholds\x18\x02 \x03(\x0b\x32(.chain_anchor.bif.OperationTypeThreshold\"\x8c\x01\n\x10\x41\x63\x63ountPrivilege\x12\x15\n\rmaster_weight\x18\x01 \x01(\x03\x12)\n\x07signers\x18\x02 \x03(\x0b\x32\x18.chain_anchor.bif.Signer\x12\x36\n\nthresholds\x18\x03 \x01(\x0b\x32\".chain_anchor.bif.AccountThreshold\"\xad\x02\n\x07\x41\x63\x63ount\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x03\x12\x30\n\x04priv\x18\x03 \x01(\x0b\x32\".chain_anchor.bif.AccountPrivilege\x12\x16\n\x0emetadatas_hash\x18\x04 \x01(\x0c\x12\x13\n\x0b\x61ssets_hash\x18\x05 \x01(\x0c\x12,\n\x08\x63ontract\x18\x06 \x01(\x0b\x32\x1a.chain_anchor.bif.Contract\x12\x0f\n\x07\x62\x61lance\x18\x07 \x01(\x03\x12\x39\n\x0f\x63ontrolled_area\x18\x08 \x01(\x0b\x32 .chain_anchor.bif.ControlledArea\x12\x12\n\npublic_key\x18\t \x01(\t\x12\x15\n\rauth_transfer\x18\n \x01(\x08\"\x99\x02\n\x16OperationCreateAccount\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12,\n\x08\x63ontract\x18\x02 \x01(\x0b\x32\x1a.chain_anchor.bif.Contract\x12\x30\n\x04priv\x18\x03 \x01(\x0b\x32\".chain_anchor.bif.AccountPrivilege\x12,\n\tmetadatas\x18\x04 \x03(\x0b\x32\x19.chain_anchor.bif.KeyPair\x12\x14\n\x0cinit_balance\x18\x05 \x01(\x03\x12\x12\n\ninit_input\x18\x06 \x01(\t\x12\x17\n\x0f\x64\x65st_public_key\x18\x07 \x01(\t\x12\x18\n\x10raw_dest_address\x18\x08 \x01(\x0c\"X\n\x14OperationSetMetadata\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x13\n\x0b\x64\x65lete_flag\x18\x04 \x01(\x08\"\\\n\x18OperationSetSignerWeight\x12\x15\n\rmaster_weight\x18\x01 \x01(\x03\x12)\n\x07signers\x18\x02 \x03(\x0b\x32\x18.chain_anchor.bif.Signer\"p\n\x15OperationSetThreshold\x12\x14\n\x0ctx_threshold\x18\x01 \x01(\x03\x12\x41\n\x0ftype_thresholds\x18\x04 \x03(\x0b\x32(.chain_anchor.bif.OperationTypeThreshold\"a\n\x10OperationPayCoin\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x03\x12\r\n\x05input\x18\x03 \x01(\t\x12\x18\n\x10raw_dest_address\x18\x04 \x01(\x0c\"<\n\x0cOperationLog\x12\r\n\x05topic\x18\x01 \x01(\t\x12\r\n\x05\x64\x61tas\x18\x02 \x03(\t\x12\x0e\n\x06topics\x18\x03 \x03(\t\"\xb2\x01\n\x15OperationSetPrivilege\x12\x15\n\rmaster_weight\x18\x01 \x01(\t\x12)\n\x07signers\x18\x02 \x03(\x0b\x32\x18.chain_anchor.bif.Signer\x12\x14\n\x0ctx_threshold\x18\x03 \x01(\t\x12\x41\n\x0ftype_thresholds\x18\x04 \x03(\x0b\x32(.chain_anchor.bif.OperationTypeThreshold\"O\n\x18OperationUpgradeContract\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\x03\"\x80\x02\n\x1aOperationSetControlledArea\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x11\n\ts_trusted\x18\x02 \x01(\x08\x12\x10\n\x08s_status\x18\x03 \x01(\x08\x12;\n\x07trusted\x18\x04 \x01(\x0e\x32*.chain_anchor.bif.ControlledArea.TrustFlag\x12;\n\x06status\x18\x05 \x01(\x0e\x32+.chain_anchor.bif.ControlledArea.StatusFlag\x12-\n\nattributes\x18\x06 \x03(\x0b\x32\x19.chain_anchor.bif.KeyPair\"@\n\x1aOperationAuthorizeTransfer\x12\x14\n\x0c\x64\x65st_address\x18\x01 \x01(\t\x12\x0c\n\x04\x61uth\x18\x02 \x01(\x08\"\xf6\x07\n\tOperation\x12.\n\x04type\x18\x01 \x01(\x0e\x32 .chain_anchor.bif.Operation.Type\x12\x16\n\x0esource_address\x18\x02 \x01(\t\x12\x10\n\x08metadata\x18\x03 \x01(\x0c\x12@\n\x0e\x63reate_account\x18\x04 \x01(\x0b\x32(.chain_anchor.bif.OperationCreateAccount\x12<\n\x0cset_metadata\x18\x07 \x01(\x0b\x32&.chain_anchor.bif.OperationSetMetadata\x12\x45\n\x11set_signer_weight\x18\x08 \x01(\x0b\x32*.chain_anchor.bif.OperationSetSignerWeight\x12>\n\rset_threshold\x18\t \x01(\x0b\x32\'.chain_anchor.bif.OperationSetThreshold\x12\x34\n\x08pay_coin\x18\n \x01(\x0b\x32\".chain_anchor.bif.OperationPayCoin\x12+\n\x03log\x18\x0b \x01(\x0b\x32\x1e.chain_anchor.bif.OperationLog\x12>\n\rset_privilege\x18\x0c \x01(\x0b\x32\'.chain_anchor.bif.OperationSetPrivilege\x12\x44\n\x10upgrade_contract\x18\r \x01(\x0b\x32*.chain_anchor.bif.OperationUpgradeContract\x12I\n\x13set_controlled_area\x18\x0e \x01(\x0b\x32,.chain_anchor.bif.OperationSetControlledArea\x12H\n\x12\x61uthorize_transfer\x18\x0f \x01(\x0b\x32,.chain_anchor.bif.OperationAuthorizeTransfer\x12\x1a\n\x12raw_source_address\x18\x14 \x01(\x0c\"\xed\x01\n\x04Type\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x12\n\x0e\x43REATE_ACCOUNT\x10\x01\x12\x10\n\x0cSET_METADATA\x10\x04\x12\x15\n\x11SET_SIGNER_WEIGHT\x10\x05\x12\x11\n\rSET_THRESHOLD\x10\x06\x12\x0c\n\x08PAY_COIN\x10\x07\x12\x07\n\x03LOG\x10\x08\x12\x11\n\rSET_PRIVILEGE\x10\t\x12\x14\n\x10UPGRADE_CONTRACT\x10\n\x12\x17\n\x13SET_CONTROLLED_AREA\x10\x0b\x12\x16\n\x12\x41UTHORIZE_TRANSFER\x10\x0c\x12\r\n\tDESTROYED\x10\r\x12\x08\n\x04\x43\x41SH\x10\x0e\"\xbe\x03\n\x0bTransaction\x12\x16\n\x0esource_address\x18\x01 \x01(\t\x12\r\n\x05nonce\x18\x02 \x01(\x03\x12\x16\n\x0e\x65xpr_condition\x18\x03 \x01(\t\x12/\n\noperations\x18\x04 \x03(\x0b\x32\x1b.chain_anchor.bif.Operation\x12\x10\n\x08metadata\x18\x05 \x01(\x0c\x12\x11\n\tfee_limit\x18\x06 \x01(\x03\x12\x11\n\tgas_price\x18\x07 \x01(\x03\x12\x17\n\x0f\x63\x65il_ledger_seq\x18\x08 \x01(\x03\x12\x10\n\x08\x63hain_id\x18\t \x01(\x03\x12\x16\n\x0e\x61\x64\x64ress_prefix\x18\n \x01(\t\x12\x1a\n\x12raw_source_address\x18\x0b \x01(\x0c\x12\x11\n\tdomain_id\x18\x0c \x01(\x05\x12;\n\nnonce_type\x18\r \x01(\x0e\x32\'.chain_anchor.bif.Transaction.NonceType\x12\x16\n\x0emax_ledger_seq\x18\x0e \x01(\x03\"@\n\tNonceType\x12\x12\n\x0eINCREASE_NONCE\x10\x00\x12\x10\n\x0cRANDOM_NONCE\x10\x01\x12\r\n\tCASH_COIN\x10\x03\"\x99\x02\n\x07Trigger\x12\x43\n\x10transaction_type\x18\x01 \x01(\x0e\x32).chain_anchor.bif.Trigger.TransactionType\x12\x12\n\nledger_seq\x18\x02 \x01(\x03\x12?\n\x0btransaction\x18\x03 \x01(\x0b\x32*.chain_anchor.bif.Trigger.OperationTrigger\x1a/\n\x10OperationTrigger\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\r\n\x05index\x18\x02 \x01(\x03\"C\n\x0fTransactionType\x12\x16\n\x12NORMAL_TRANSACTION\x10\x00\x12\x18\n\x14\x43ONTRACT_TRANSACTION\x10\x01\"\xa1\x01\n\x0eTransactionEnv\x12\x32\n\x0btransaction\x18\x01 \x01(\x0b\x32\x1d.chain_anchor.bif.Transaction\x12/\n\nsignatures\x18\x02 \x03(\x0b\x32\x1b.chain_anchor.bif.Signature\x12*\n\x07trigger\x18\x03 \x01(\x0b\x32\x19.chain_anchor.bif.Trigger\"\xde\x01\n\x13TransactionEnvStore\x12\x39\n\x0ftransaction_env\x18\x01 \x01(\x0b\x32 .chain_anchor.bif.TransactionEnv\x12\x12\n\nerror_code\x18\x02 \x01(\x05\x12\x12\n\nerror_desc\x18\x03 \x01(\t\x12\x12\n\nledger_seq\x18\x04 \x01(\x03\x12\x12\n\nclose_time\x18\x05 \x01(\x03\x12\x0c\n\x04hash\x18\x06 \x01(\x0c\x12\x12\n\nactual_fee\x18\x07 \x01(\x03\x12\x1a\n\x12\x63ontract_tx_hashes\x18\x08 \x03(\x0c\"A\n\x11\x44omainAccountHash\x12\x11\n\tdomain_id\x18\x01 \x01(\x05\x12\x19\n\x11\x61\x63\x63ount_tree_hash\x18\x02 \x01(\x0c\"\xc2\x02\n\x0cLedgerHeader\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\x12\x15\n\rprevious_hash\x18\x03 \x01(\x0c\x12\x19\n\x11\x61\x63\x63ount_tree_hash\x18\x04 \x01(\x0c\x12\x12\n\nclose_time\x18\x05 \x01(\x03\x12\x1c\n\x14\x63onsensus_value_hash\x18\x06 \x01(\x0c\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12\x10\n\x08tx_count\x18\x08 \x01(\x03\x12\x17\n\x0fvalidators_hash\x18\t \x01(\x0c\x12\x0f\n\x07reserve\x18\n \x01(\t\x12\x11\n\tfees_hash\x18\x0b \x01(\x0c\x12\x10\n\x08\x63hain_id\x18\x0c \x01(\x03\x12\x41\n\x14\x64omain_account_hashs\x18\r \x03(\x0b\x32#.chain_anchor.bif.DomainAccountHash\"t\n\x06Ledger\x12.\n\x06header\x18\x01 \x01(\x0b\x32\x1e.chain_anchor.bif.LedgerHeader\x12:\n\x10transaction_envs\x18\x02 \x03(\x0b\x32 .chain_anchor.bif.TransactionEnv\"B\n\x11TransactionEnvSet\x12-\n\x03txs\x18\x02 \x03(\x0b\x32 .chain_anchor.bif.TransactionEnv\"[\n\rLedgerUpgrade\x12\x1a\n\x12new_ledger_version\x18\x01 \x01(\x03\x12\x1a\n\x12new_validator_list\x18\x02 \x03(\t\x12\x12\n\nchain_code\x18\x03 \x01(\t\"G\n\x18\x43onsensusValueValidation\x12\x15\n\rexpire_tx_ids\x18\x01 \x03(\x05\x12\x14\n\x0c\x65rror_tx_ids\x18\x02 \x03(\x05\"9\n\x0e\x44omainTxsIndex\x12\x10\n\x08\x64omainId\x18\x01 \x01(\x05\x12\x15\n\rdomaintxshash\x18\x02 \x01(\x0c\"\xe2\x01\n\x14\x43onsensusValueHeader\x12\x12\n\nclose_time\x18\x01 \x01(\x03\x12\x16\n\x0eprevious_proof\x18\x02 \x01(\x0c\x12\x12\n\nledger_seq\x18\x03 \x01(\x03\x12\x1c\n\x14previous_ledger_hash\x18\x04 \x01(\x0c\x12\x37\n\x0eledger_upgrade\x18\x05 \x01(\x0b\x32\x1f.chain_anchor.bif.LedgerUpgrade\x12\x33\n\ttxs_index\x18\x06 \x03(\x0b\x32 .chain_anchor.bif.DomainTxsIndex\"j\n\tDomainTxs\x12\x10\n\x08\x64omainId\x18\x01 \x01(\x05\x12\x0b\n\x03txs\x18\x02 \x01(\x0c\x12>\n\nvalidation\x18\x05 \x01(\x0b\x32*.chain_anchor.bif.ConsensusValueValidation\"C\n\x12\x43onsensusValueBody\x12-\n\x08txs_list\x18\x02 \x03(\x0b\x32\x1b.chain_anchor.bif.DomainTxs\"4\n\rDomainTxCount\x12\x11\n\tdomain_id\x18\x01 \x01(\x05\x12\x10\n\x08tx_count\x18\x02 \x01(\x03\"\xc4\x04\n\x0e\x43onsensusValue\x12\x32\n\x05txset\x18\x01 \x01(\x0b\x32#.chain_anchor.bif.TransactionEnvSet\x12\x12\n\nclose_time\x18\x02 \x01(\x03\x12\x16\n\x0eprevious_proof\x18\x03 \x01(\x0c\x12\x12\n\nledger_seq\x18\x04 \x01(\x03\x12\x1c\n\x14previous_ledger_hash\x18\x05 \x01(\x0c\x12\x37\n\x0eledger_upgrade\x18\x06 \x01(\x0b\x32\x1f.chain_anchor.bif.LedgerUpgrade\x12>\n\nvalidation\x18\x07 \x01(\x0b\x32*.chain_anchor.bif.ConsensusValueValidation\x12\x0b\n\x03txs\x18\x08 \x01(\x0c\x12\x19\n\x11\x63onsensus_version\x18\t \x01(\x05\x12@\n\x10\x63onsensus_header\x18\n \x01(\x0b\x32&.chain_anchor.bif.ConsensusValueHeader\x12<\n\x0e\x63onsensus_body\x18\x0b \x01(\x0b\x32$.chain_anchor.bif.ConsensusValueBody\x12\x45\n\x18\x64omain_accounttrie_hashs\x18\x0c \x03(\x0b\x32#.chain_anchor.bif.DomainAccountHash\x12\x38\n\x0f\x64omain_tx_count\x18\r \x03(\x0b\x32\x1f.chain_anchor.bif.DomainTxCount\"Y\n\x11QuorumCertificate\x12\x13\n\x0bledger_hash\x18\x01 \x01(\x0c\x12/\n\nsignatures\x18\x02 \x03(\x0b\x32\x1b.chain_anchor.bif.Signature\"8\n\tValidator\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x1a\n\x12pledge_coin_amount\x18\x02 \x01(\x03\"?\n\x0cValidatorSet\x12/\n\nvalidators\x18\x01 \x03(\x0b\x32\x1b.chain_anchor.bif.Validator\"4\n\tFeeConfig\x12\x11\n\tgas_price\x18\x01 \x01(\x03\x12\x14\n\x0c\x62\x61se_reserve\x18\x02 \x01(\x03\"\x8c\x01\n\x05\x43hild\x12\x13\n\x0bsublocation\x18\x01 \x01(\x0c\x12\x0c\n\x04hash\x18\x02 \x01(\x0c\x12\x34\n\tchildtype\x18\x03 \x01(\x0e\x32!.chain_anchor.bif.Child.ChildType\"*\n\tChildType\x12\x08\n\x04NONE\x10\x00\x12\t\n\x05INNER\x10\x01\x12\x08\n\x04LEAF\x10\x02\"1\n\x04Node\x12)\n\x08\x63hildren\x18\x01 \x03(\x0b\x32\x17.chain_anchor.bif.Childb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(
-    DESCRIPTOR, "chain_anchor.bif.chain_pb2", _globals
-)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chain_anchor.bif.chain_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_KEYPAIR"]._serialized_start = 50
-    _globals["_KEYPAIR"]._serialized_end = 104
-    _globals["_SIGNATURE"]._serialized_start = 106
-    _globals["_SIGNATURE"]._serialized_end = 156
-    _globals["_SIGNER"]._serialized_start = 158
-    _globals["_SIGNER"]._serialized_end = 199
-    _globals["_CONTRACT"]._serialized_start = 202
-    _globals["_CONTRACT"]._serialized_end = 364
-    _globals["_CONTRACT_CONTRACTTYPE"]._serialized_start = 303
-    _globals["_CONTRACT_CONTRACTTYPE"]._serialized_end = 364
-    _globals["_CONTROLLEDAREA"]._serialized_start = 367
-    _globals["_CONTROLLEDAREA"]._serialized_end = 646
-    _globals["_CONTROLLEDAREA_TRUSTFLAG"]._serialized_start = 554
-    _globals["_CONTROLLEDAREA_TRUSTFLAG"]._serialized_end = 605
-    _globals["_CONTROLLEDAREA_STATUSFLAG"]._serialized_start = 607
-    _globals["_CONTROLLEDAREA_STATUSFLAG"]._serialized_end = 646
-    _globals["_OPERATIONTYPETHRESHOLD"]._serialized_start = 648
-    _globals["_OPERATIONTYPETHRESHOLD"]._serialized_end = 739
-    _globals["_ACCOUNTTHRESHOLD"]._serialized_start = 741
-    _globals["_ACCOUNTTHRESHOLD"]._serialized_end = 848
-    _globals["_ACCOUNTPRIVILEGE"]._serialized_start = 851
-    _globals["_ACCOUNTPRIVILEGE"]._serialized_end = 991
-    _globals["_ACCOUNT"]._serialized_start = 994
-    _globals["_ACCOUNT"]._serialized_end = 1295
-    _globals["_OPERATIONCREATEACCOUNT"]._serialized_start = 1298
-    _globals["_OPERATIONCREATEACCOUNT"]._serialized_end = 1579
-    _globals["_OPERATIONSETMETADATA"]._serialized_start = 1581
-    _globals["_OPERATIONSETMETADATA"]._serialized_end = 1669
-    _globals["_OPERATIONSETSIGNERWEIGHT"]._serialized_start = 1671
-    _globals["_OPERATIONSETSIGNERWEIGHT"]._serialized_end = 1763
-    _globals["_OPERATIONSETTHRESHOLD"]._serialized_start = 1765
-    _globals["_OPERATIONSETTHRESHOLD"]._serialized_end = 1877
-    _globals["_OPERATIONPAYCOIN"]._serialized_start = 1879
-    _globals["_OPERATIONPAYCOIN"]._serialized_end = 1976
-    _globals["_OPERATIONLOG"]._serialized_start = 1978
-    _globals["_OPERATIONLOG"]._serialized_end = 2038
-    _globals["_OPERATIONSETPRIVILEGE"]._serialized_start = 2041
-    _globals["_OPERATIONSETPRIVILEGE"]._serialized_end = 2219
-    _globals["_OPERATIONUPGRADECONTRACT"]._serialized_start = 2221
-    _globals["_OPERATIONUPGRADECONTRACT"]._serialized_end = 2300
-    _globals["_OPERATIONSETCONTROLLEDAREA"]._serialized_start = 2303
-    _globals["_OPERATIONSETCONTROLLEDAREA"]._serialized_end = 2559
-    _globals["_OPERATIONAUTHORIZETRANSFER"]._serialized_start = 2561
-    _globals["_OPERATIONAUTHORIZETRANSFER"]._serialized_end = 2625
-    _globals["_OPERATION"]._serialized_start = 2628
-    _globals["_OPERATION"]._serialized_end = 3642
-    _globals["_OPERATION_TYPE"]._serialized_start = 3405
-    _globals["_OPERATION_TYPE"]._serialized_end = 3642
-    _globals["_TRANSACTION"]._serialized_start = 3645
-    _globals["_TRANSACTION"]._serialized_end = 4091
-    _globals["_TRANSACTION_NONCETYPE"]._serialized_start = 4027
-    _globals["_TRANSACTION_NONCETYPE"]._serialized_end = 4091
-    _globals["_TRIGGER"]._serialized_start = 4094
-    _globals["_TRIGGER"]._serialized_end = 4375
-    _globals["_TRIGGER_OPERATIONTRIGGER"]._serialized_start = 4259
-    _globals["_TRIGGER_OPERATIONTRIGGER"]._serialized_end = 4306
-    _globals["_TRIGGER_TRANSACTIONTYPE"]._serialized_start = 4308
-    _globals["_TRIGGER_TRANSACTIONTYPE"]._serialized_end = 4375
-    _globals["_TRANSACTIONENV"]._serialized_start = 4378
-    _globals["_TRANSACTIONENV"]._serialized_end = 4539
-    _globals["_TRANSACTIONENVSTORE"]._serialized_start = 4542
-    _globals["_TRANSACTIONENVSTORE"]._serialized_end = 4764
-    _globals["_DOMAINACCOUNTHASH"]._serialized_start = 4766
-    _globals["_DOMAINACCOUNTHASH"]._serialized_end = 4831
-    _globals["_LEDGERHEADER"]._serialized_start = 4834
-    _globals["_LEDGERHEADER"]._serialized_end = 5156
-    _globals["_LEDGER"]._serialized_start = 5158
-    _globals["_LEDGER"]._serialized_end = 5274
-    _globals["_TRANSACTIONENVSET"]._serialized_start = 5276
-    _globals["_TRANSACTIONENVSET"]._serialized_end = 5342
-    _globals["_LEDGERUPGRADE"]._serialized_start = 5344
-    _globals["_LEDGERUPGRADE"]._serialized_end = 5435
-    _globals["_CONSENSUSVALUEVALIDATION"]._serialized_start = 5437
-    _globals["_CONSENSUSVALUEVALIDATION"]._serialized_end = 5508
-    _globals["_DOMAINTXSINDEX"]._serialized_start = 5510
-    _globals["_DOMAINTXSINDEX"]._serialized_end = 5567
-    _globals["_CONSENSUSVALUEHEADER"]._serialized_start = 5570
-    _globals["_CONSENSUSVALUEHEADER"]._serialized_end = 5796
-    _globals["_DOMAINTXS"]._serialized_start = 5798
-    _globals["_DOMAINTXS"]._serialized_end = 5904
-    _globals["_CONSENSUSVALUEBODY"]._serialized_start = 5906
-    _globals["_CONSENSUSVALUEBODY"]._serialized_end = 5973
-    _globals["_DOMAINTXCOUNT"]._serialized_start = 5975
-    _globals["_DOMAINTXCOUNT"]._serialized_end = 6027
-    _globals["_CONSENSUSVALUE"]._serialized_start = 6030
-    _globals["_CONSENSUSVALUE"]._serialized_end = 6610
-    _globals["_QUORUMCERTIFICATE"]._serialized_start = 6612
-    _globals["_QUORUMCERTIFICATE"]._serialized_end = 6701
-    _globals["_VALIDATOR"]._serialized_start = 6703
-    _globals["_VALIDATOR"]._serialized_end = 6759
-    _globals["_VALIDATORSET"]._serialized_start = 6761
-    _globals["_VALIDATORSET"]._serialized_end = 6824
-    _globals["_FEECONFIG"]._serialized_start = 6826
-    _globals["_FEECONFIG"]._serialized_end = 6878
-    _globals["_CHILD"]._serialized_start = 6881
-    _globals["_CHILD"]._serialized_end = 7021
-    _globals["_CHILD_CHILDTYPE"]._serialized_start = 6979
-    _globals["_CHILD_CHILDTYPE"]._serialized_end = 7021
-    _globals["_NODE"]._serialized_start = 7023
-    _globals["_NODE"]._serialized_end = 7072
+  DESCRIPTOR._loaded_options = None
+  _globals['_KEYPAIR']._serialized_start=50
+  _globals['_KEYPAIR']._serialized_end=104
+  _globals['_SIGNATURE']._serialized_start=106
+  _globals['_SIGNATURE']._serialized_end=156
+  _globals['_SIGNER']._serialized_start=158
+  _globals['_SIGNER']._serialized_end=199
+  _globals['_CONTRACT']._serialized_start=202
+  _globals['_CONTRACT']._serialized_end=364
+  _globals['_CONTRACT_CONTRACTTYPE']._serialized_start=303
+  _globals['_CONTRACT_CONTRACTTYPE']._serialized_end=364
+  _globals['_CONTROLLEDAREA']._serialized_start=367
+  _globals['_CONTROLLEDAREA']._serialized_end=646
+  _globals['_CONTROLLEDAREA_TRUSTFLAG']._serialized_start=554
+  _globals['_CONTROLLEDAREA_TRUSTFLAG']._serialized_end=605
+  _globals['_CONTROLLEDAREA_STATUSFLAG']._serialized_start=607
+  _globals['_CONTROLLEDAREA_STATUSFLAG']._serialized_end=646
+  _globals['_OPERATIONTYPETHRESHOLD']._serialized_start=648
+  _globals['_OPERATIONTYPETHRESHOLD']._serialized_end=739
+  _globals['_ACCOUNTTHRESHOLD']._serialized_start=741
+  _globals['_ACCOUNTTHRESHOLD']._serialized_end=848
+  _globals['_ACCOUNTPRIVILEGE']._serialized_start=851
+  _globals['_ACCOUNTPRIVILEGE']._serialized_end=991
+  _globals['_ACCOUNT']._serialized_start=994
+  _globals['_ACCOUNT']._serialized_end=1295
+  _globals['_OPERATIONCREATEACCOUNT']._serialized_start=1298
+  _globals['_OPERATIONCREATEACCOUNT']._serialized_end=1579
+  _globals['_OPERATIONSETMETADATA']._serialized_start=1581
+  _globals['_OPERATIONSETMETADATA']._serialized_end=1669
+  _globals['_OPERATIONSETSIGNERWEIGHT']._serialized_start=1671
+  _globals['_OPERATIONSETSIGNERWEIGHT']._serialized_end=1763
+  _globals['_OPERATIONSETTHRESHOLD']._serialized_start=1765
+  _globals['_OPERATIONSETTHRESHOLD']._serialized_end=1877
+  _globals['_OPERATIONPAYCOIN']._serialized_start=1879
+  _globals['_OPERATIONPAYCOIN']._serialized_end=1976
+  _globals['_OPERATIONLOG']._serialized_start=1978
+  _globals['_OPERATIONLOG']._serialized_end=2038
+  _globals['_OPERATIONSETPRIVILEGE']._serialized_start=2041
+  _globals['_OPERATIONSETPRIVILEGE']._serialized_end=2219
+  _globals['_OPERATIONUPGRADECONTRACT']._serialized_start=2221
+  _globals['_OPERATIONUPGRADECONTRACT']._serialized_end=2300
+  _globals['_OPERATIONSETCONTROLLEDAREA']._serialized_start=2303
+  _globals['_OPERATIONSETCONTROLLEDAREA']._serialized_end=2559
+  _globals['_OPERATIONAUTHORIZETRANSFER']._serialized_start=2561
+  _globals['_OPERATIONAUTHORIZETRANSFER']._serialized_end=2625
+  _globals['_OPERATION']._serialized_start=2628
+  _globals['_OPERATION']._serialized_end=3642
+  _globals['_OPERATION_TYPE']._serialized_start=3405
+  _globals['_OPERATION_TYPE']._serialized_end=3642
+  _globals['_TRANSACTION']._serialized_start=3645
+  _globals['_TRANSACTION']._serialized_end=4091
+  _globals['_TRANSACTION_NONCETYPE']._serialized_start=4027
+  _globals['_TRANSACTION_NONCETYPE']._serialized_end=4091
+  _globals['_TRIGGER']._serialized_start=4094
+  _globals['_TRIGGER']._serialized_end=4375
+  _globals['_TRIGGER_OPERATIONTRIGGER']._serialized_start=4259
+  _globals['_TRIGGER_OPERATIONTRIGGER']._serialized_end=4306
+  _globals['_TRIGGER_TRANSACTIONTYPE']._serialized_start=4308
+  _globals['_TRIGGER_TRANSACTIONTYPE']._serialized_end=4375
+  _globals['_TRANSACTIONENV']._serialized_start=4378
+  _globals['_TRANSACTIONENV']._serialized_end=4539
+  _globals['_TRANSACTIONENVSTORE']._serialized_start=4542
+  _globals['_TRANSACTIONENVSTORE']._serialized_end=4764
+  _globals['_DOMAINACCOUNTHASH']._serialized_start=4766
+  _globals['_DOMAINACCOUNTHASH']._serialized_end=4831
+  _globals['_LEDGERHEADER']._serialized_start=4834
+  _globals['_LEDGERHEADER']._serialized_end=5156
+  _globals['_LEDGER']._serialized_start=5158
+  _globals['_LEDGER']._serialized_end=5274
+  _globals['_TRANSACTIONENVSET']._serialized_start=5276
+  _globals['_TRANSACTIONENVSET']._serialized_end=5342
+  _globals['_LEDGERUPGRADE']._serialized_start=5344
+  _globals['_LEDGERUPGRADE']._serialized_end=5435
+  _globals['_CONSENSUSVALUEVALIDATION']._serialized_start=5437
+  _globals['_CONSENSUSVALUEVALIDATION']._serialized_end=5508
+  _globals['_DOMAINTXSINDEX']._serialized_start=5510
+  _globals['_DOMAINTXSINDEX']._serialized_end=5567
+  _globals['_CONSENSUSVALUEHEADER']._serialized_start=5570
+  _globals['_CONSENSUSVALUEHEADER']._serialized_end=5796
+  _globals['_DOMAINTXS']._serialized_start=5798
+  _globals['_DOMAINTXS']._serialized_end=5904
+  _globals['_CONSENSUSVALUEBODY']._serialized_start=5906
+  _globals['_CONSENSUSVALUEBODY']._serialized_end=5973
+  _globals['_DOMAINTXCOUNT']._serialized_start=5975
+  _globals['_DOMAINTXCOUNT']._serialized_end=6027
+  _globals['_CONSENSUSVALUE']._serialized_start=6030
+  _globals['_CONSENSUSVALUE']._serialized_end=6610
+  _globals['_QUORUMCERTIFICATE']._serialized_start=6612
+  _globals['_QUORUMCERTIFICATE']._serialized_end=6701
+  _globals['_VALIDATOR']._serialized_start=6703
+  _globals['_VALIDATOR']._serialized_end=6759
+  _globals['_VALIDATORSET']._serialized_start=6761
+  _globals['_VALIDATORSET']._serialized_end=6824
+  _globals['_FEECONFIG']._serialized_start=6826
+  _globals['_FEECONFIG']._serialized_end=6878
+  _globals['_CHILD']._serialized_start=6881
+  _globals['_CHILD']._serialized_end=7021
+  _globals['_CHILD_CHILDTYPE']._serialized_start=6979
+  _globals['_CHILD_CHILDTYPE']._serialized_end=7021
+  _globals['_NODE']._serialized_start=7023
+  _globals['_NODE']._serialized_end=7072
 # @@protoc_insertion_point(module_scope)

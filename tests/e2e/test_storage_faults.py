@@ -18,7 +18,7 @@ from tests.faults.disk import LOUD, SILENT
 from tests.faults.interposition import why_not
 
 ROOT = Path(__file__).parents[2]
-FAULTS = 60
+FAULTS = 100
 SOAK_FAULTS = int(os.environ.get("IDIS_SOAK_FAULTS", "1000"))
 HARMLESS = "harmless"
 

@@ -53,7 +53,7 @@ def test_a_rotation_of_which_a_signature_was_changed_leads_nowhere(tmp_path, rot
     entry[-1] ^= 1
     answer["rotations"][0]["entry_base64"] = base64.b64encode(entry).decode()
     pins = Pins(keys=[first.encode()], rotations=[written(tmp_path, answer)])
-    with pytest.raises(Exception, match="root|signature") as refused:
+    with pytest.raises(Exception, match=r"root|signature") as refused:
         log_keys(pins)
     assert not isinstance(refused.value, SetupError)
 
