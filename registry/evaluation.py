@@ -29,6 +29,9 @@ from registry.model.value import Value
 from registry.policy import GroupReader, administrators, authorise
 from registry.store.interface import Batch, Home, Made, Reader, Tally
 
+_new = tuple.__new__
+"""Makes what a change leaves, at half the price of calling its class."""
+
 _NOBODY = Identity(b"", 0)
 """Who asked, where nobody had to say."""
 
@@ -97,27 +100,28 @@ class Evaluation:
         record, values_octets = None, None
         if content is not None:
             public, values_octets = content
-            record = Record(name, serial, public, values_octets)
+            record = _new(Record, (name, serial, public, values_octets))
         entry = self._entry(change, serial, digest_of(values_octets))
         octets = encode_entry(entry)
         if (current is None) is not (record is None):
             self._count(prefix_of(name), 1 if current is None else -1)
-        self._commit(Made(entry, record), octets)
+        self._commit(_new(Made, (entry, record, b"")), octets)
         batch.records[name] = record
         if current is not None:
             self._granted.clear()  # it may have been a group of administrators
-        return Receipt(serial, name, record)
+        return _new(Receipt, (serial, name, record))
 
     def _commit(self, made: Made, octets: bytes) -> None:
-        batch, serial = self._batch, made.entry.serial
-        batch.serial = serial
+        batch = self._batch
+        batch.serial = serial = made.entry.serial
         batch.journal.append((serial, octets))
         batch.made.append(made)
 
     def _entry(self, change: Change, serial: int, digest: bytes) -> Entry:
-        actor, index = change.actor or _NOBODY
-        return Entry(
-            serial, change.operation, self._time_ms, change.name, digest, actor, index
+        actor = change.actor or _NOBODY
+        return _new(
+            Entry,
+            (serial, change.operation, self._time_ms, change.name, digest, *actor),
         )
 
     def _count(self, prefix: bytes, added: int) -> None:

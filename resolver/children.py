@@ -30,7 +30,9 @@ class ChildReport:
         self.child = child
         self.parent = parent
         self._registry = registry
-        self._told = ""
+        self._told: str | None = None
+        """What the parent's log has; None before anybody looked."""
+
         self._notes: OrderedDict[str, bytes] = OrderedDict()
 
     @property
@@ -46,12 +48,13 @@ class ChildReport:
         """
         head = self.child.log.head
         text = self._remember(head)
+        if self._told is None:
+            self._told = self._logged_text()
         if not head.size or text == self._told:
             return
-        if self._logged_text() != text:
-            note = text.encode()
-            change = Change(Operation.NOTE, self.origin, trusted=True, note=note)
-            await self._registry.submit(change)
+        note = text.encode()
+        change = Change(Operation.NOTE, self.origin, trusted=True, note=note)
+        await self._registry.submit(change)
         self._told = text
 
     def extend(self, bundle: Bundle, further: tuple["ChildReport", ...]) -> Bundle:

@@ -12,6 +12,8 @@ BlockPlace 1 is the genesis: its close time is 0 and its previous hash is empty.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError
+
 from chain_anchor.bif import blocks, recording, storage
 from chain_anchor.bif.chain_pb2 import (
     ConsensusValue,
@@ -171,7 +173,12 @@ class Ledger:
 
 def _header(kept: storage.Reader, seq: int) -> LedgerHeader | None:
     octets = kept.get(storage.header(seq))
-    return None if octets is None else LedgerHeader.FromString(octets)
+    if octets is None:
+        return None
+    try:
+        return LedgerHeader.FromString(octets)
+    except DecodeError:
+        raise BlockError(f"block {seq}: stored octets are no header") from None
 
 
 def _read_validators(kept: storage.Reader) -> tuple[str, ...]:

@@ -94,7 +94,9 @@ class Writes:
         if not change.trusted and query.identity is None:
             self._check_before_challenge(change)
             _ask_identity(query)
-        return self._make(query, change)
+        write = _Write(self, query, change)
+        self._registry.enqueue_calling(change, write)
+        return write
 
     def _change(self, query: Query, operation: Operation) -> Change:
         request, flags = query.request, query.flags
@@ -124,11 +126,6 @@ class Writes:
             check_homed(snapshot.home(home_of(change.name)))
             if change.operation is Operation.CREATE and not change.overwrite:
                 check_absent(change.name, snapshot.get(change.name), overwrite=False)
-
-    def _make(self, query: Query, change: Change) -> Later:
-        write = _Write(self, query, change)
-        self._registry.enqueue_calling(change, write)
-        return write
 
     def fetch_and_retry(self, query: Query, change: Change, later: Later) -> None:
         """Make a change that needs administrator groups of other nodes."""

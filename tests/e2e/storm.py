@@ -1,25 +1,31 @@
-"""A writer to be killed: writes to a registry and prints what was acknowledged.
+"""A network to be killed: writes to one of its nodes, tells what was acknowledged.
 
-    python -m tests.e2e.storm DIRECTORY SEED
+    python -m tests.e2e.storm DIRECTORY KEYS SEED
 
-One line for each acknowledged change, in one write that nothing buffers:
-`SERIAL NAME DIGEST`, the digest as the journal has it. It never ends by itself.
+The data of the network and what its account remembers of the logs lie in DIRECTORY,
+seeded keys in KEYS. The first line says where the node's log is served: `URL KEY`. It
+begins to write once it is given a line, and never ends by itself. Then one line for
+each acknowledged change, in one write that nothing buffers: `SERIAL NAME DIGEST`, the
+digest as the journal has it.
 """
 
 import asyncio
 import os
 import random
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import uvloop
 
 from registry.change import Change, Receipt
 from registry.errors import RegistryError
 from registry.journal import Operation, digest_of
+from registry.model.codes import ResponseCode
 from registry.model.value import Value
 from registry.service import Registry
-from registry.store.lmdb import LmdbStore
-from tests.registries import PREFIX, home, seed
+from resolver.network import Network, NetworkSettings
+from resolver.topology import builtin_topology
+from tests.registries import PREFIX
 
 NAMES = 5000
 WRITERS = 40
@@ -50,24 +56,32 @@ async def write(registry: Registry, chance: random.Random) -> None:
         try:
             receipt = await registry.submit(any_change(chance))
         except RegistryError as error:
-            assert error.code == 100, error  # noqa: PT017 (deleted or never made)
+            # Deleted, or never made.
+            assert error.code == ResponseCode.HANDLE_NOT_FOUND, error  # noqa: PT017
             continue
         os.write(1, line_of(receipt))
 
 
-async def storm(directory: Path, number: int) -> None:
-    store = LmdbStore(directory)
-    with store.snapshot() as snapshot:
-        fresh = not snapshot.homes()
-    if fresh:
-        seed(store, home())
-    with ThreadPoolExecutor(1) as executor:
-        registry = Registry(store, executor)
-        async with asyncio.TaskGroup() as writers:
-            for writer in range(WRITERS):
-                chance = random.Random(f"{number} {writer}")
-                writers.create_task(write(registry, chance))
+async def storm(directory: Path, keys: Path, seed: str) -> None:
+    settings = NetworkSettings(
+        builtin_topology(1),
+        data=directory / "data",
+        port_base=0,
+        memory=directory / "memory",
+        say=lambda text: print(text, file=sys.stderr),  # noqa: T201
+        key_cache=keys,
+    )
+    network = Network(settings)
+    await network.start()
+    node = network.node_of(PREFIX.decode())
+    url = f"http://127.0.0.1:{node.http.port}/log"
+    os.write(1, f"{url} {node.sealing.log.signer.key}\n".encode())
+    await asyncio.to_thread(sys.stdin.readline)
+    async with asyncio.TaskGroup() as writers:
+        for writer in range(WRITERS):
+            chance = random.Random(f"{seed} {writer}")
+            writers.create_task(write(node.registry, chance))
 
 
 if __name__ == "__main__":
-    asyncio.run(storm(Path(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(storm(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

@@ -82,8 +82,10 @@ class World:
         records, groups = self.records, chance.choice(GROUPS)
         stormed = apart(storm, self.live, fault, number, groups, records)
         _check_ending(stormed, fault)
+        known = _with_acknowledged(records, stormed)
         for _, found in stormed.all_of("read"):
-            _check_read(found, _with_acknowledged(records, stormed), "after the fault")
+            _check_read(found, known, "after the fault")
+        _check_proven(stormed, known)
         seen = stormed.all_of("opened", "published")
         after = chance.choice(("restart", "restart and loss of power", "loss of power"))
         if fault is Fault.POWER or after == "loss of power":
@@ -181,7 +183,8 @@ def _but_read(told: Told) -> list[Event]:
 
 
 def _check_ending(stormed: Told, fault: Fault) -> None:
-    expect(not stormed.has("broken", "odd"), f"{stormed.all_of('broken', 'odd')}")
+    wrong = stormed.all_of("broken", "odd", "unproven")
+    expect(not wrong, f"{wrong}")
     killed = fault in (Fault.KILLED, Fault.KILLED_WITHIN, Fault.POWER)
     allowed = ("done", "SIGKILL") if killed else ("done",)
     expect(stormed.ending in allowed, f"the storm ended by {stormed.ending}")

@@ -144,7 +144,9 @@ def storm(
             if fault is Fault.FLIPPED_RUNNING:
                 _flip_at(node, chance.randint(1, groups - 2), chance)
             asyncio.run(_storm(node, number, groups))
-            _finish(node, {*names, *node.acknowledged})
+            names = {*names, *node.acknowledged}
+            _prove(node, _some(names, chance))
+            _finish(node, names)
     if disk.struck:
         line.tell("struck")
 
@@ -152,14 +154,13 @@ def storm(
 def look(line: Line, place: Place, names: Iterable[bytes], number: int) -> None:
     """Read all there is of a directory."""
     chance = random.Random(number)
-    names = sorted(names)
     disk = Disk(place, Fault.NONE, 1, chance)
     with disk.under_the_engine():
         node = _opened(place.directory, line)
         if node is not None:
             _tell_journal(node)
             _tell_log(node)
-            _prove(node, chance.sample(names, min(PROVEN, len(names))))
+            _prove(node, _some(names, chance))
             _finish(node, names)
 
 
@@ -181,6 +182,11 @@ def audit(line: Line, directory: Path) -> None:
     except VerifyError as error:
         line.tell("damaged", f"pages: {error}")
     line.tell("audited")
+
+
+def _some(names: Iterable[bytes], chance: random.Random) -> list[bytes]:
+    found = sorted(names)
+    return chance.sample(found, min(PROVEN, len(found)))
 
 
 def _flip_at(node: "Node", group: int, chance: random.Random) -> None:

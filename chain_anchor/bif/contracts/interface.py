@@ -41,13 +41,7 @@ class Limits(NamedTuple):
     """What all contract calls of one transaction may use together (§2.6)."""
 
     steps: int = 10_240
-    """Function calls and rounds of loops."""
-
-    memory_octets: int = 30 * 1024 * 1024
-    """Heap of one call."""
-
-    stack_octets: int = 512 * 1024
-    """Stack of one call."""
+    """Function calls and rounds of loops, and ten for each call of the chain."""
 
     time_microseconds: int = 1_000_000
     """Processor time, counted in instructions so that it is the same everywhere."""
@@ -188,8 +182,12 @@ class Meter:
 class Host(Protocol):
     """The state of one domain as contracts see and change it.
 
-    What it is asked comes checked: addresses, sizes and amounts are valid.
+    Contracts change it by transactions alone: `Chain.store` is one, too.
     """
+
+    @property
+    def chain_code(self) -> str:
+        """`Chain.chainCode`: code of a sub-chain, empty for the main chain."""
 
     def account(self, address: str) -> Account | None:
         """Give an account, or None if there is none at this address."""
@@ -200,19 +198,17 @@ class Host(Protocol):
     def block_hash(self, offset: int) -> str | None:
         """Give the hash in hex of the block `offset` before the last closed one."""
 
-    def store(self, address: str, key: str, value: str) -> None:
-        """Set a metadata of a contract; its version grows by one (1 when new)."""
-
-    def delete(self, address: str, key: str) -> None:
-        """Remove a metadata of a contract; one that is absent is no error."""
+    def is_validator(self, address: str) -> bool:
+        """Tell whether an account is a validator of the chain."""
 
     def perform(self, call: Call, operation: Operation, meter: Meter) -> Performed:
         """Apply a transaction that a contract triggers, with this one operation.
 
         Its source is `call.address`, its nonce that account's next. The operation is
-        LOG, PAY_COIN or CREATE_ACCOUNT with a contract. A contract that is paid or
-        created is run by `Contracts.run` with a new `Call`, whose `transaction` and
-        `block` are those of `call`, and the same meter.
+        SET_METADATA, LOG, PAY_COIN or CREATE_ACCOUNT with a contract; nothing of it is
+        checked yet but that texts are texts and amounts fit 64 bits. A contract that is
+        paid or created is run by `Contracts.run` with a new `Call`, whose `transaction`
+        and `block` are those of `call`, and the same meter.
 
         Raises:
             RefusedError: it failed, and so does all of the transaction; 154 after 512
