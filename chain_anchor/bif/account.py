@@ -5,10 +5,14 @@ a metadata as `KeyPair`, into the trie of its account. The root of that trie sta
 the account, and so does the root of assets, which are always none.
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from chain_anchor.bif import chain_pb2
 from chain_anchor.bif.trie import EMPTY_ROOT
+
+_REMEMBERED: Final = 1024
+"""Privileges that are kept as they are read and written."""
 
 
 class Privilege(NamedTuple):
@@ -69,8 +73,8 @@ class Account(NamedTuple):
             assets_hash=self.assets_hash,
             balance=self.balance,
             public_key=self.public_key,
+            priv=_privilege_message(self.privilege),
         )
-        _fill_privilege(message.priv, self.privilege)
         if self.contract:
             kind, payload, version = self.contract
             message.contract.SetInParent()
@@ -104,16 +108,7 @@ class Account(NamedTuple):
 
 def privilege_of(message: chain_pb2.AccountPrivilege) -> Privilege:
     """Read a privilege; what weighs nothing is left out."""
-    return Privilege(
-        message.master_weight,
-        tuple((s.address, s.weight) for s in message.signers if s.weight),
-        message.thresholds.tx_threshold,
-        tuple(
-            (int(t.type), t.threshold)
-            for t in message.thresholds.type_thresholds
-            if t.threshold
-        ),
-    )
+    return _read_privilege(message.SerializeToString())
 
 
 def encode_metadata(key: str, metadata: Metadata) -> bytes:
@@ -128,10 +123,28 @@ def decode_metadata(octets: bytes) -> Metadata:
     return Metadata(pair.value, pair.version)
 
 
-def _fill_privilege(message: chain_pb2.AccountPrivilege, privilege: Privilege) -> None:
-    message.master_weight = privilege.master_weight
+# Nearly all accounts have the same privilege, so it is made and read once.
+@lru_cache(maxsize=_REMEMBERED)
+def _read_privilege(octets: bytes) -> Privilege:
+    message = chain_pb2.AccountPrivilege.FromString(octets)
+    return Privilege(
+        message.master_weight,
+        tuple((s.address, s.weight) for s in message.signers if s.weight),
+        message.thresholds.tx_threshold,
+        tuple(
+            (int(t.type), t.threshold)
+            for t in message.thresholds.type_thresholds
+            if t.threshold
+        ),
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _privilege_message(privilege: Privilege) -> chain_pb2.AccountPrivilege:
+    message = chain_pb2.AccountPrivilege(master_weight=privilege.master_weight)
     for address, weight in privilege.signers:
         message.signers.add(address=address, weight=weight)
     message.thresholds.tx_threshold = privilege.tx_threshold
     for kind, threshold in privilege.type_thresholds:
         message.thresholds.type_thresholds.add(type=kind, threshold=threshold)
+    return message

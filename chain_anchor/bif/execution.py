@@ -77,6 +77,9 @@ class BlockPlace(NamedTuple):
     block_hash: Callable[[int], bytes | None]
     """Hash of a closed block, by its sequence number."""
 
+    validators: tuple[str, ...]
+    """Addresses of the validators."""
+
 
 class Chain(NamedTuple):
     """What stays the same for all transactions of a chain."""

@@ -20,6 +20,11 @@ class ContractHost:
     def __init__(self, execution: "Execution") -> None:
         self._execution = execution
 
+    @property
+    def chain_code(self) -> str:
+        """`Chain.chainCode`: code of a sub-chain, empty for the main chain."""
+        return self._execution.chain.ac
+
     def account(self, address: str) -> Account | None:
         """Give an account, or None if there is none at this address."""
         return self._execution.layer.account(address)
@@ -36,18 +41,9 @@ class ContractHost:
         found = self._execution.place.block_hash(last - offset)
         return found.hex() if found else None
 
-    def store(self, address: str, key: str, value: str) -> None:
-        """Set a metadata of a contract; its version grows by one (1 when new)."""
-        layer = self._execution.layer
-        old = layer.metadata(address, key)
-        version = old.version + 1 if old else 1
-        layer.put_metadata(address, key, Metadata(value, version))
-
-    def delete(self, address: str, key: str) -> None:
-        """Remove a metadata of a contract; one that is absent is no error."""
-        layer = self._execution.layer
-        if layer.metadata(address, key) is not None:
-            layer.put_metadata(address, key, None)
+    def is_validator(self, address: str) -> bool:
+        """Tell whether an account is a validator of the chain."""
+        return address in self._execution.place.validators
 
     def perform(self, call: Call, operation: Operation, meter: Meter) -> Performed:
         """Apply a transaction that a contract triggers, with this one operation.

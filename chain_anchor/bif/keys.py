@@ -125,7 +125,7 @@ class PrivateKey:
         except EncodingError:
             raise EncodingError("private key: it is not base58") from None
         if octets[:3] != _PRIVATE_PREFIX or octets[4:5] != _BASE58:
-            raise EncodingError("private key: it does not begin with priS")
+            raise EncodingError("private key: another prefix than 18 9e 99 .. 66")
         return cls(_key_type(octets[3:4]), octets[5:])
 
     @classmethod

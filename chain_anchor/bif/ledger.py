@@ -93,7 +93,9 @@ class Ledger:
         """Say what is known of the next block; without a time, the earliest one."""
         if close_time is None:
             close_time = self._last.close_time + 1
-        return BlockPlace(self._last.seq + 1, close_time, self._block_hash)
+        return BlockPlace(
+            self._last.seq + 1, close_time, self._block_hash, self._validators
+        )
 
     def state(self, domain: int) -> StoredState:
         """Give the state of a domain after the last block.

@@ -2,6 +2,7 @@
 
 import http.client
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +15,7 @@ from chain_anchor.statemap import KIND_RECORD
 from chain_anchor.tiles import TILE_WIDTH, tile_path
 
 DEADLINE_SECONDS = 30
-PAUSE_SECONDS = 0.002
+PAUSE_SECONDS = 0.0005
 
 
 class Served(NamedTuple):
@@ -43,9 +44,10 @@ class Served(NamedTuple):
 class Watch:
     """Fetches the checkpoint over and over, until nobody answers."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, at_last: Callable[[], None], most: int) -> None:
+        """Call `at_last` at once when so many checkpoints have been seen."""
         self.notes: set[bytes] = set()
-        self._served = served
+        self._served, self._at_last, self._most = served, at_last, most
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._fetch)
         self._thread.start()
@@ -60,6 +62,8 @@ class Watch:
         try:
             while not self._ended.wait(PAUSE_SECONDS):
                 self.notes.add(self._served.get(connection, "checkpoint"))
+                if len(self.notes) >= self._most:
+                    self._at_last()
         except (OSError, http.client.HTTPException):
             pass  # killed, as it was to be
         finally:

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from chain_anchor.bif import addresses, answers, genesis, trial
+from chain_anchor.bif import addresses, answers, genesis, trial, trie
 from chain_anchor.bif.account import Code, Metadata
 from chain_anchor.bif.chain_pb2 import (
     Contract,
@@ -35,6 +35,7 @@ from tests.bif_chains import (
     create,
     create_contract,
     key,
+    metadata,
     pay,
 )
 
@@ -148,29 +149,23 @@ def test_a_payment_to_a_contract_runs_main():
 
 
 def test_storage_is_metadata_of_the_contract_and_counts_its_versions():
-    def count(call: Call, host: Host, _: Meter) -> None:
+    def count(call: Call, host: Host, meter: Meter) -> None:
         found = host.metadata(call.address, "count")
         number = int(found.value) if found else 0
-        host.store(call.address, "count", str(number + 1))
-        host.delete(call.address, "absent")
+        host.perform(call, metadata("count", str(number + 1)), meter)
 
     chain, _ = start(counter=count)
     address = deploy(chain, "counter")
-    chain.run(BOB, pay(address, 0))
+    shown = chain.run(BOB, pay(address, 0))
+    assert len(shown["contract_tx_hashes"]) == 1
     state = chain.ledger.state(0)
     assert list(state.metadatas(address)) == [("count", Metadata("2", 2))]
-
-    def clear(call: Call, host: Host, _: Meter) -> None:
-        host.delete(call.address, "count")
-
-    chain.ledger.chain.contracts.functions["counter"] = clear
-    chain.run(BOB, pay(address, 0))
-    assert list(chain.ledger.state(0).metadatas(address)) == []
+    assert chain.account(address).metadatas_hash != trie.EMPTY_ROOT
 
 
 def test_a_contract_that_fails_leaves_nothing():
     def spend(call: Call, host: Host, _: Meter) -> None:
-        host.store(call.address, "a", "b")
+        host.perform(call, metadata("a", "b"), Meter())
         host.perform(call, pay(CAROL, 5), Meter())
         fail()
 
@@ -318,6 +313,19 @@ def test_a_contract_sees_the_hashes_of_closed_blocks():
     assert seen == [None, *hashes, None]
 
 
+def test_a_contract_knows_its_chain_s_code_and_validators():
+    seen: list[object] = []
+
+    def look(call: Call, host: Host, _: Meter) -> None:
+        first = KEYS.validators[0].address()
+        seen.extend((host.chain_code, host.is_validator(first)))
+        seen.append(host.is_validator(call.address))
+
+    chain = TestChain(contracts=PythonContracts(look=look), ac="hany")
+    deploy(chain, "look")
+    assert seen == ["hany", True, False]
+
+
 def test_only_its_creator_upgrades_a_contract():
     chain, _ = start(old=lambda *_: "old", new=lambda *_: "new")
     address = deploy(chain, "old")
@@ -355,7 +363,7 @@ def test_a_query_is_answered_and_leaves_nothing():
     def work(call: Call, host: Host, meter: Meter) -> bool:
         meter.depth = 1
         meter.log(call.address, "line")
-        host.store(call.address, "k", "v")
+        host.perform(call, metadata("k", "v"), meter)
         return False
 
     chain, contracts = start(work=work)

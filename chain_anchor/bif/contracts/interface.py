@@ -20,6 +20,9 @@ from chain_anchor.bif.rules import MAX_CALL_DEPTH
 MAX_BLOCK_HASH_OFFSET: Final = 1024
 """How many blocks back a contract can ask a hash of (§2.10)."""
 
+HEAP_OCTETS: Final = 30 * 1024 * 1024
+"""Heap of one call (§2.6)."""
+
 MAX_LOG_OCTETS: Final = 64 * 1024
 """How much `Utils.log` keeps for one transaction; the rest is dropped (convention)."""
 
