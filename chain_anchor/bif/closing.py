@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from chain_anchor.bif import applying, blocks, storage
+from chain_anchor.bif.account import Account
 from chain_anchor.bif.chain_pb2 import DomainAccountHash, LedgerHeader
 from chain_anchor.bif.errors import BlockError, RefusedError
 from chain_anchor.bif.execution import BlockPlace, Chain
@@ -47,6 +48,10 @@ class BlockWork:
         self._states: dict[int, StoredState] = {}
         self._hashes: dict[int, list[bytes]] = {}
         self._octets = 0
+
+    def edit(self, domain: int, account: Account) -> None:
+        """Set an account without a transaction."""
+        self._layer(domain).put(account)
 
     def add(self, transaction: SignedTransaction) -> None:
         """Apply one transaction, or drop it."""

@@ -4,7 +4,7 @@ AnchorError
 ├── FormatError
 │   ├── EncodingError  base58, a key or an address breaks its format
 │   └── BlockError     a stored or shown block is not what its hashes say
-└── RefusedError            the node's answer to what it will not do: a code and a text
+└── RefusedError       the node's answer to what it will not do: a code and a text
 
 Texts are those of the real node where the notes have them, since its users search for
 them; the rest is emulator convention.

@@ -18,9 +18,6 @@ MAX_PAYLOAD_OCTETS: Final = 256 * 1024
 MAX_SIGNERS: Final = 100
 MAX_TOPIC_OCTETS: Final = 128
 MAX_DATA_OCTETS: Final = 1024
-MAX_STEPS: Final = 10_240
-"""Steps of contracts in one transaction."""
-
 MAX_CALL_DEPTH: Final = 4
 MAX_CONTRACT_TRANSACTIONS: Final = 512
 CREATE_CONTRACT_GAS: Final = 1_000_000

@@ -99,6 +99,20 @@ def test_a_block_follows_the_one_before_only():
         blocks.check_follows(other.ledger.last, third)
 
 
+def test_time_goes_forward_from_block_to_block():
+    first = TestChain().ledger.last
+    for close_time, follows in ((0, False), (1, True)):
+        header = LedgerHeader(
+            seq=2, previous_hash=first.hash, close_time=close_time, version=1006
+        )
+        header.hash = blocks.header_hash(header)
+        if follows:
+            blocks.check_follows(first, header)
+        else:
+            with pytest.raises(BlockError, match="a time after 0 expected"):
+                blocks.check_follows(first, header)
+
+
 def test_a_block_shows_the_transactions_that_are_in_it():
     chain = TestChain()
     one = chain.make(ALICE, pay(BOB, 1))
@@ -170,3 +184,5 @@ def test_what_is_no_certificate_of_a_block_is_refused():
     for octets, digest in wrong:
         with pytest.raises(SignatureError):
             certificates.check_certificate(octets, digest, VALIDATORS)
+    with pytest.raises(SignatureError, match="certificate: of block"):
+        certificates.check_certificate(whole, sha256(b"other").digest(), VALIDATORS)

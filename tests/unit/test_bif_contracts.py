@@ -25,6 +25,7 @@ from chain_anchor.bif.contracts.interface import (
 )
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.genesis import FUNDED_BALANCE
+from chain_anchor.bif.rules import MAINNET_LIKE
 from tests.bif_chains import (
     ALICE,
     BOB,
@@ -351,7 +352,9 @@ def test_a_native_contract_has_an_account_from_the_start():
     first = genesis.seeded_genesis(KEYS, native={7: "documents"})
     chain = TestChain(genesis=first, contracts=PythonContracts(documents=lambda *_: 5))
     address = "did:bid:efspy6btdcuzP5BH2N899Ycti5Sd7n3z"
-    assert chain.account(address).contract == Code(Contract.SYSTEM, "documents")
+    found = chain.account(address)
+    assert found.contract == Code(Contract.SYSTEM, "documents")
+    assert found.privilege.master_weight == 0
     assert chain.run(BOB, pay(address, 0))["error_code"] == 0
     assert chain.call(address).outcome.value == 5
 
@@ -453,6 +456,15 @@ def test_an_evaluated_fee_is_enough_and_not_more_than_needed():
     assert done["error_code"] == 0
     # 145 octets are counted for a signature that takes 138, and 20 more.
     assert 0 < fee - done["actual_fee"] <= 100 * 30
+
+
+def test_an_evaluation_counts_with_the_chain_s_price_if_it_is_higher():
+    chain = TestChain(MAINNET_LIKE)
+    for offered, counted in ((0, 1000), (1500, 1500)):
+        content = chain.make(BOB, pay(CAROL, 5), gas_price=offered).content
+        found = trial.evaluate(chain.ledger, content, 1)
+        assert found.content.gas_price == counted
+        assert found.actual_fee == found.gas * counted
 
 
 def test_an_evaluation_refuses_what_would_fail():

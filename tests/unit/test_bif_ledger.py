@@ -166,6 +166,19 @@ def test_time_goes_forward_only(chain):
             chain.ledger.close([], now)
 
 
+def test_a_developer_sets_accounts_in_a_block(chain):
+    edited = account.Account(NEW.address(), 5, nonce=7)
+    header = chain.ledger.close([], 5, edits=[(20, edited)]).header
+    assert chain.account(NEW, 20) == edited
+    assert chain.account(NEW) is None
+    assert header.tx_count == 0
+    state = chain.ledger.state(20)
+    assert blocks.tree_hash(header, 20) == state.root()
+    with pytest.raises(RefusedError):
+        chain.ledger.close([], 6, edits=[(99, edited)])
+    assert chain.ledger.last == header
+
+
 def test_a_block_takes_no_more_than_16_mib(chain):
     big = "x" * (256 * 1024)
     transaction = chain.make(ALICE, *[metadata(f"k{n}", big) for n in range(3)])
@@ -285,6 +298,12 @@ def test_what_comes_after_its_last_block_is_dropped(chain):
     chain.close()
     refusal = dropped(chain, transaction)
     assert refusal.text == "Limit ledger sequence(2) < current ledger sequence(3)"
+
+
+def test_the_last_block_of_a_transaction_still_takes_it(chain):
+    transaction = chain.make(ALICE, pay(BOB, 1), ceil_ledger_seq=2)
+    chain.check(transaction)
+    assert not chain.close(transaction).dropped
 
 
 def test_an_account_that_is_not_there_cannot_act(chain):
@@ -427,6 +446,14 @@ def test_metadata_is_listed_in_the_order_of_its_keys(chain):
     chain.run(ALICE, *[metadata(name, name) for name in names])
     listed = [name for name, _ in chain.ledger.state(0).metadatas(ALICE.address())]
     assert listed == sorted(names, key=str.encode)
+
+
+def test_long_keys_that_begin_alike_are_kept_apart(chain):
+    names = ["k" * 64, "k" * 65, "k" * 100 + "a", "k" * 100 + "b", "k" * 1024]
+    chain.run(ALICE, *[metadata(name, name[-1] + str(len(name))) for name in names])
+    for name in names:
+        assert chain.metadata(ALICE, name).value == name[-1] + str(len(name))
+    assert max(map(len, chain.storage.values)) <= 120
 
 
 def test_a_log_changes_nothing_but_the_nonce(chain):

@@ -14,9 +14,10 @@ used here are named in `_EXPORTS`; a package without them is refused when it is 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import resources, util
+from importlib import metadata, resources, util
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -184,10 +185,11 @@ class Instance:
 
     def prepare(self) -> None:
         """Make a new engine, its heap limited, and its function `__host__`."""
-        self.call("set_memory_limit", HEAP_OCTETS)
-        name = self.write(b"__host__")
-        function = self.call("new_function", name, 8)
-        self.call("set_prop", self.call("global_object"), name, 8, function)
+        with self._entered():
+            self.call("set_memory_limit", HEAP_OCTETS)
+            name = self.write(b"__host__")
+            function = self.call("new_function", name, 8)
+            self.call("set_prop", self.call("global_object"), name, 8, function)
 
     def memory(self) -> bytes:
         """Give all that is in memory."""
@@ -209,13 +211,12 @@ class Instance:
             ScriptError: it threw.
             OverrunError: it used too much.
         """
-        token = _running.set(self)
         try:
-            return self._evaluate(script.encode())
+            with self._entered():
+                return self._evaluate(script.encode())
         except wasmtime.Trap as trap:
             raise _overrun(trap) from None
         finally:
-            _running.reset(token)
             self.memory_octets = self._memory.data_len(self._store)
 
     def call(self, name: str, *values: int) -> int:
@@ -246,6 +247,15 @@ class Instance:
         """Read a number of four octets."""
         octets = self._memory.read(self._store, address, address + 4)
         return int.from_bytes(octets, "little")
+
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """Have the module's imports work on this instance."""
+        token = _running.set(self)
+        try:
+            yield
+        finally:
+            _running.reset(token)
 
     def _evaluate(self, script: bytes) -> str:
         result = self.call("qjs_alloc", 4)
@@ -328,7 +338,7 @@ def _load(engine: wasmtime.Engine, directory: Path | None) -> wasmtime.Module:
     octets = _module_octets()
     if directory is None:
         return _checked(wasmtime.Module(engine, octets))
-    digest = hashlib.sha256(octets + wasmtime.__version__.encode()).hexdigest()
+    digest = hashlib.sha256(octets + metadata.version("wasmtime").encode()).hexdigest()
     path = directory / f"{digest[:32]}.cwasm"
     try:
         return wasmtime.Module.deserialize_file(engine, str(path))
