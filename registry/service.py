@@ -19,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
-from typing import NamedTuple
 
 from registry.change import Change, Receipt
 from registry.errors import (
@@ -55,11 +54,7 @@ Done = Callable[[Receipt | None, Exception | None], None]
 _Waiting = tuple[Change, Done]
 
 
-class _Outcome(NamedTuple):
-    change: Change
-    done: Done
-    receipt: Receipt | None
-    error: Exception | None
+_Outcome = tuple[Change, Done, Receipt | None, Exception | None]
 
 
 class _Group:
@@ -78,7 +73,7 @@ class _Group:
             receipt = self.evaluation.apply(change)
         except Exception as error:  # noqa: BLE001 (told to who asked)
             failure = error
-        self.outcomes.append(_Outcome(change, done, receipt, failure))
+        self.outcomes.append((change, done, receipt, failure))
 
     def close(self) -> bool:
         """Take no more; tells whether there is anything to write."""
