@@ -22,6 +22,7 @@ from resolver.cache import AnswerCache
 from resolver.chain import Chain, Handler
 from resolver.data_directory import is_writable
 from resolver.elsewhere import Elsewhere
+from resolver.encoder import Signer
 from resolver.faces.datagram_socket import DatagramSocket
 from resolver.faces.dns import DnsFace
 from resolver.faces.handle_tcp import HandleTcp
@@ -37,7 +38,7 @@ from resolver.handlers.referral import Referral
 from resolver.handlers.site import SiteInfo
 from resolver.handlers.writes import Writes
 from resolver.log_keys import LogKeys
-from resolver.responder import Responder, Signer
+from resolver.responder import Responder
 from resolver.roles import enterprise, recursive, secondary, top
 from resolver.sealing import Sealing
 from resolver.settings import NodeSettings

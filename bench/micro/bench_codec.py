@@ -4,8 +4,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from registry.model.identifier import canonical
+from registry.model.new_values import read_checked
 from registry.model.octets import Cursor
 from registry.model.record import decode_record, encode_record, make_record
+from registry.model.typed import Admin
 from registry.model.value import (
     Value,
     decode_values,
@@ -27,7 +29,7 @@ VALUES = (
     Value(1, "URL", b"https://example.com/products/000001", timestamp=NOW),
     Value(2, "PRODUCT", b'{"name": "valve", "batch": "20240101"}', timestamp=NOW),
     Value(3, "EMAIL", b"quality@example.com", timestamp=NOW),
-    Value(100, "HS_ADMIN", bytes(30), timestamp=NOW),
+    Value(100, "HS_ADMIN", Admin(0xFFF, "88.100.1/ADMIN", 300).encode(), timestamp=NOW),
 )
 OCTETS = encode_values(VALUES)
 ENVELOPE = Envelope(2, 10, 2, 11, 0, 1, 0, 0)
@@ -78,6 +80,16 @@ def test_read_four_values(benchmark: BenchmarkFixture) -> None:
 
 def test_write_four_values(benchmark: BenchmarkFixture) -> None:
     assert benchmark(encode_values, VALUES) == OCTETS
+
+
+def test_recognise_four_values_to_be_written(benchmark: BenchmarkFixture) -> None:
+    assert benchmark(read_checked, OCTETS) == VALUES
+
+
+def test_stamp_four_values_to_be_written(benchmark: BenchmarkFixture) -> None:
+    checked = read_checked(OCTETS)
+    assert checked is not None
+    assert benchmark(checked.stamped, NOW) == OCTETS
 
 
 def test_walk_four_values(benchmark: BenchmarkFixture) -> None:

@@ -18,8 +18,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from registry.change import Change
 from registry.journal import Operation
 from registry.model.identity import Identity
+from registry.model.new_values import read_checked
 from registry.model.typed import ALL_ADMIN_BITS, Admin
-from registry.model.value import Value
+from registry.model.value import Value, encode_values
 from registry.service import Registry
 from registry.store.interface import Batch, Home
 from registry.store.lmdb import LmdbStore
@@ -31,6 +32,9 @@ VALUES = (
     Value(1, "URL", b"https://example.com/products/000001"),
     Value(2, "PRODUCT", b'{"name": "valve", "batch": "20240101", "line": 4}'),
 )
+CHECKED = read_checked(encode_values(VALUES)) or VALUES
+"""As they come over the wire."""
+
 NOW = 1_700_000_000.0
 RECORDS = 20_000
 
@@ -52,7 +56,7 @@ class Bench:
             Change(
                 Operation.CREATE,
                 PREFIX + b"/SN%08d" % next(self._numbers),
-                VALUES,
+                CHECKED,
                 actor=OWNER,
                 trusted=trusted,
             )

@@ -20,7 +20,7 @@ from registry.errors import (
     RegistryError,
     ValueExistsError,
 )
-from registry.model.octets import MAX_BLOB_OCTETS, pack_u32
+from registry.model.octets import MAX_BLOB_OCTETS
 from registry.model.typed import HS_ADMIN, HS_VLIST, Admin, decode_group
 from registry.model.value import MAX_VALUES, Permission, Value, decode_values
 
@@ -62,9 +62,8 @@ class CheckedValues(Sequence[Value]):
     def stamped(self, timestamp: int) -> bytes:
         """Give the list with the time of writing on every value."""
         patched = bytearray(self.octets)
-        octets = pack_u32(timestamp)
         for start in self._timestamps:
-            patched[start : start + 4] = octets
+            _U32.pack_into(patched, start, timestamp)
         return bytes(patched)
 
     @property

@@ -64,6 +64,7 @@ _HEAD_OCTETS = 440
 _INITIAL_MAP_OCTETS = 1 << 30
 _U64 = struct.Struct("!Q")
 _TALLY = struct.Struct("!QQ")
+_OWN_TABLES = (b"records", b"homes", b"journal", b"meta")
 _TALLY_KEY = b"tally:"
 _TRANSACTION_KEY = b"transaction"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -261,7 +262,7 @@ class LmdbStore:
         return lmdb.Environment(
             str(self.directory),
             map_size=max(_INITIAL_MAP_OCTETS, 2 * size),
-            max_dbs=4 + len(LOG_TABLES),
+            max_dbs=len(_OWN_TABLES) + len(LOG_TABLES),
             max_readers=64,
             max_spare_txns=4,
             readonly=self.read_only,
@@ -285,6 +286,8 @@ class LmdbStore:
 
     def _open_tables(self, kept: int) -> None:
         if self._metas is None:
+            with self._environment.begin() as transaction:
+                _check_names(transaction)
             # Each in a transaction of its own: py-lmdb never commits one that
             # reads, and what it opened is closed again with it.
             self._name_tables(create=False)
@@ -295,6 +298,7 @@ class LmdbStore:
         # One transaction for all: each costs a sync, and a network has many.
         with self._environment.begin(write=True) as transaction:
             self._metas.make_durable()
+            _check_names(transaction)
             self._name_tables(create=True, txn=transaction)
             self._check_format(transaction)
             self._check_transaction(transaction, transaction.id() - 1, kept)
@@ -302,8 +306,7 @@ class LmdbStore:
 
     def _name_tables(self, **options: Any) -> None:
         self.records, self.homes, self.entries, self.meta = (
-            self._environment.open_db(name, **options)
-            for name in (b"records", b"homes", b"journal", b"meta")
+            self._environment.open_db(name, **options) for name in _OWN_TABLES
         )
         self.log_tables = {
             name: self._environment.open_db(name.encode(), **options)
@@ -492,6 +495,24 @@ class LmdbStore:
         metas, self._metas = self._metas, None
         if metas is not None:
             metas.close()
+
+
+def _check_names(transaction: Any) -> None:
+    """Check that the list of tables is whole, before one that is missing is made.
+
+    Without it a damaged list would be a new, empty registry with a new log.
+    """
+    with transaction.cursor() as cursor:
+        names = list(cursor.iternext(keys=True, values=False))
+    expected = transaction.stat()["entries"]
+    if len(names) != expected:
+        message = f"the list of tables has {len(names)} of {expected} left"
+        raise CorruptError(message)
+    known = {*_OWN_TABLES, *(name.encode() for name in LOG_TABLES)}
+    for name in names:
+        if name not in known:
+            message = f"there is no table {name!r}: the list of tables is damaged"
+            raise CorruptError(message)
 
 
 def _encode_home(home: Home) -> bytes:

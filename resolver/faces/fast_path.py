@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from registry.model.codes import ResponseCode
 from registry.model.identifier import is_prefix_handle
 from resolver.chain import Reply
+from resolver.encoder import Octets
 from resolver.fastpath.engine import Counts, Engine
-from resolver.responder import Octets
 from resolver.session.fragments import split
 from resolver.telemetry import Telemetry
 from resolver.wire.codes import OpCode

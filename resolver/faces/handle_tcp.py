@@ -26,7 +26,8 @@ from typing import cast
 from registry.errors import MalformedError
 from resolver.chain import Origin
 from resolver.deferred import Deferred
-from resolver.responder import Octets, Responder
+from resolver.encoder import Octets
+from resolver.responder import Responder
 from resolver.session.stream import Framer
 from resolver.telemetry import Telemetry
 

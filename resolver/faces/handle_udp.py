@@ -20,8 +20,9 @@ from typing import Any
 
 from registry.errors import MalformedError
 from resolver.chain import Origin
+from resolver.encoder import Octets
 from resolver.faces.datagram_socket import DatagramSocket
-from resolver.responder import Octets, Responder
+from resolver.responder import Responder
 from resolver.session.fragments import Reassembler, split
 from resolver.telemetry import Telemetry
 from resolver.wire.codes import OpCode

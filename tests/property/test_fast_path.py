@@ -34,8 +34,8 @@ from registry.model.value import Reference, Value, encode_values
 from registry.prefixes import Prefixes
 from resolver.cache import shared_key
 from resolver.chain import Origin
+from resolver.encoder import MAX_BODY_OCTETS
 from resolver.node import Node, ServerKey
-from resolver.responder import MAX_BODY_OCTETS
 from resolver.settings import NodeSettings
 from resolver.wire.codes import OpCode, OpFlag, ResponseCode
 from resolver.wire.message import decode_message

@@ -14,7 +14,8 @@ from registry.model.value import Value
 from resolver import responder
 from resolver.chain import SUCCESS, Chain, Origin, Reply, failure
 from resolver.deferred import Deferred
-from resolver.responder import MAX_BODY_OCTETS, Responder
+from resolver.encoder import MAX_BODY_OCTETS
+from resolver.responder import Responder
 from resolver.telemetry import Telemetry
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.envelope import Envelope
