@@ -32,7 +32,7 @@ from chain_anchor.entries import (
 )
 from chain_anchor.errors import CorruptLogError, FormatError
 from chain_anchor.leaves import LEAF_OCTETS, Digests, read_leaves
-from chain_anchor.log import HEAD_KEY, META_TABLE, Engine, Tables
+from chain_anchor.log import HEAD_KEY, META_TABLE, Engine, Tables, check_empty
 from chain_anchor.merkle import HASH_OCTETS, leaf_hash, root_of
 from chain_anchor.note import VerifierKey
 from chain_anchor.rows import ROW_WIDTH, STEP, Rows, checked, fold, row_key
@@ -83,7 +83,7 @@ def audit_head(
     """
     stored = tables.get(META_TABLE, HEAD_KEY)
     if stored is None:
-        _check_empty(tables)
+        check_empty(tables)
         return None
     octets = checked(META_TABLE, HEAD_KEY, stored)
     header_hash, rest = octets[:HASH_OCTETS], octets[HASH_OCTETS:]
@@ -361,12 +361,6 @@ def _check_state(place: bytes, key: bytes, state: bytes) -> None:
     except FormatError as error:
         problem = f"leaf {key.hex()}: {error}"
         raise CorruptLogError(upper.TABLE, place, problem) from None
-
-
-def _check_empty(tables: Tables) -> None:
-    for table in (META_TABLE, rows.TABLE, entry_rows.TABLE, upper.TABLE):
-        for key, _ in tables.items(table):
-            raise CorruptLogError(table, key, "a log without a head has entries")
 
 
 def _getter(tables: Tables, table: str) -> Callable[[bytes], bytes | None]:

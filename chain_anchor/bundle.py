@@ -19,6 +19,7 @@ r"""The proof bundle: everything that proves one key's state, in one file.
      13  parents      count u8 | n x 32, consistency path from the logged checkpoint to
                       this one | logged checkpoint, u16 + n | bundle of kind 3 in the
                       parent's log, whose name is this log's origin
+     14  anchors      on chains, see `chain_anchor.anchors`
 
 Sections 1 to 6 are always there. 7 excludes 8; neither means that the map is empty.
 9 goes with 7; 10 to 12 need 7. The format is the emulator's convention. It has one
@@ -31,6 +32,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from chain_anchor.anchors import Anchors, decode_anchors, encode_anchors
 from chain_anchor.entries import NO_HASH, decode_entry
 from chain_anchor.errors import BundleError, FormatError
 from chain_anchor.merkle import MAX_PATH_HASHES
@@ -57,6 +59,7 @@ _SECTIONS: Final = (
     "commitment",
     "history",
     "parents",
+    "anchors",
 )
 _REQUIRED: Final = _SECTIONS[:6]
 _STEP_OCTETS: Final = 1 + HASH_OCTETS
@@ -94,6 +97,7 @@ class Bundle:
     commitment: bytes | None = None
     history: tuple[bytes, ...] = ()
     parents: Parents | None = None
+    anchors: Anchors | None = None
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
@@ -162,6 +166,8 @@ def bundle_json(bundle: Bundle) -> dict[str, object]:
             "logged_checkpoint": readable_text(bundle.parents.logged),
             "bundle": bundle_json(bundle.parents.bundle),
         }
+    if bundle.anchors:
+        told["anchors_base64"] = b64encode(encode_anchors(bundle.anchors)).decode()
     return told
 
 
@@ -181,6 +187,7 @@ def _sections(bundle: Bundle) -> Iterator[tuple[int, bytes]]:
         bundle.commitment,
         _encode_history(bundle.history) if bundle.history else None,
         _encode_parents(bundle.parents) if bundle.parents else None,
+        encode_anchors(bundle.anchors) if bundle.anchors else None,
     )
     for tag, octets in enumerate(contents, 1):
         if octets is not None:
@@ -217,6 +224,7 @@ def _decode(octets: bytes, depth: int) -> Bundle:
         commitment=found.get("commitment"),
         history=_decode_history(found.get("history")),
         parents=_decode_parents(found.get("parents"), depth),
+        anchors=_decode_anchors(found.get("anchors")),
     )
     _check_parts(bundle)
     return bundle
@@ -291,6 +299,10 @@ def _decode_parents(octets: bytes | None, depth: int) -> Parents | None:
     path = _hashes(reader.take(count * HASH_OCTETS, "consistency path"))
     logged = reader.short("logged checkpoint")
     return Parents(path, logged, _decode(reader.take(reader.left, "bundle"), depth + 1))
+
+
+def _decode_anchors(octets: bytes | None) -> Anchors | None:
+    return None if octets is None else decode_anchors(octets)
 
 
 def _length(count: int) -> bytes:

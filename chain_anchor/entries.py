@@ -189,7 +189,9 @@ def encode_body(  # noqa: PLR0913 - the fields of the layout, in its order
     except struct.error as error:
         raise EntryError(f"body of a change: {error}") from None
     if extra:
-        return head + _who(actor_index, actor, scope) + short(extra, "extra", EntryError)
+        return (
+            head + _who(actor_index, actor, scope) + short(extra, "extra", EntryError)
+        )
     return head + _who(actor_index, actor, scope) + _NOTHING
 
 

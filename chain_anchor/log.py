@@ -321,6 +321,7 @@ def read_head(tables: Tables, origin: str, keys: Sequence[VerifierKey]) -> Head:
     """
     stored = tables.get(META_TABLE, HEAD_KEY)
     if stored is None:
+        check_empty(tables)
         return _empty_head(origin)
     octets = checked(META_TABLE, HEAD_KEY, stored)
     header_hash, rest = octets[:HASH_OCTETS], octets[HASH_OCTETS:]
@@ -337,6 +338,19 @@ def read_head(tables: Tables, origin: str, keys: Sequence[VerifierKey]) -> Head:
         problem = f"the tree of {checkpoint.size} entries does not have the signed root"
         raise CorruptLogError(META_TABLE, HEAD_KEY, problem)
     return Head(checkpoint, note, header, header_hash, frontier)
+
+
+def check_empty(tables: Tables) -> None:
+    """Check that a log without a head is one without entries.
+
+    If it has lost its head, it must not begin again: that would be a fork.
+
+    Raises:
+        CorruptLogError: It has entries.
+    """
+    for table in (rows.TABLE, entry_rows.TABLE, MAP_TABLE):
+        for key, _ in tables.items(table):
+            raise CorruptLogError(table, key, "a log without a head has entries")
 
 
 def _encode_head(header_hash: bytes, header: bytes, note: bytes) -> bytes:

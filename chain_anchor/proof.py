@@ -12,6 +12,7 @@ the bundle nor a network is needed. From the signed checkpoint down:
                 versions count down by one, so nothing can be left out between two
     parents     the checkpoint grew from one that the parent's log holds, in its state
                 map, under the origin of this log; and so on upwards
+    anchors     up to blocks of chains: `chain_anchor.anchor_proof`
 
 The rules are the emulator's convention (tlog notes §5.2); the hashes are those of RFC
 6962 and `chain_anchor.statemap`, the checkpoint C2SP's. All that does not hold raises.
@@ -20,7 +21,7 @@ The rules are the emulator's convention (tlog notes §5.2); the hashes are those
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chain_anchor.bundle import (
     Bundle,
@@ -52,6 +53,9 @@ from chain_anchor.statemap import (
     verify_absence,
     verify_presence,
 )
+
+if TYPE_CHECKING:
+    from chain_anchor.anchor_proof import PinnedChain, VerifiedAnchors
 
 __all__ = [
     "Bundle",
@@ -108,6 +112,9 @@ class Verified:
     unpinned_parent: str | None
     """Origin of a parent that the bundle names and no pinned key speaks for."""
 
+    anchors: "VerifiedAnchors | None" = None
+    """On which chains the log is anchored, if the bundle says so."""
+
     @property
     def standing(self) -> str:
         """Whether the name is present, deleted or absent."""
@@ -134,9 +141,10 @@ class _Trust(NamedTuple):
     pinned: PinnedKeys
     witnesses: Sequence[VerifierKey]
     quorum: int
+    chains: "Sequence[PinnedChain]"
 
 
-def verify_bundle(
+def verify_bundle(  # noqa: PLR0913 - all that a verifier brings along
     octets: bytes,
     keys: PinnedKeys | VerifierKey,
     *,
@@ -144,6 +152,7 @@ def verify_bundle(
     quorum: int = 0,
     about: tuple[int, bytes] | None = None,
     up_to: str | None = None,
+    chains: "Sequence[PinnedChain]" = (),
 ) -> Verified:
     """Verify a bundle and give what it proves.
 
@@ -156,6 +165,7 @@ def verify_bundle(
             the caller compares them: a true proof about another name is no lie.
         up_to: Origin of a log above that must cover this one. Without it, parents are
             verified as far as their keys are pinned.
+        chains: Chains that are believed; anchors on others are not verified.
 
     Raises:
         FormatError: The bundle, or something in it, breaks its format.
@@ -170,7 +180,7 @@ def verify_bundle(
             f"the bundle is about {_named(bundle.kind, bundle.name)}, "
             f"expected {_named(*about)}"
         )
-    verified = _verify(bundle, _Trust(pinned, witnesses, quorum))
+    verified = _verify(bundle, _Trust(pinned, witnesses, quorum, chains))
     if up_to is not None and up_to not in verified.origins:
         raise ProofError(
             f"the proof ends at the log {verified.origins[-1]}, expected one that "
@@ -207,6 +217,22 @@ def describe(verified: Verified) -> dict[str, object]:
         ],
         "parent": verified.parent and describe(verified.parent),
         "unpinned_parent": verified.unpinned_parent,
+        "anchors": verified.anchors and _describe_anchors(verified.anchors),
+    }
+
+
+def _describe_anchors(anchors: "VerifiedAnchors") -> dict[str, object]:
+    return {
+        "origin": anchors.origin,
+        "size": anchors.size,
+        "chains": [
+            {
+                name: value.hex() if isinstance(value, bytes) else value
+                for name, value in found._asdict().items()
+            }
+            for found in anchors.chains
+        ],
+        "unpinned_chain": anchors.unpinned_chain and anchors.unpinned_chain.hex(),
     }
 
 
@@ -234,6 +260,7 @@ def _verify(bundle: Bundle, trust: _Trust) -> Verified:
         history=_verify_history(bundle.history, change),
         parent=parent,
         unpinned_parent=unpinned,
+        anchors=_verify_anchors(bundle, checkpoint, trust),
     )
 
 
@@ -375,6 +402,17 @@ def _verify_parents(
     # A quorum is asked of the bundle's own checkpoint; witnesses of a child and of
     # its parent need not be the same.
     return _verify(parents.bundle, trust._replace(quorum=0)), None
+
+
+def _verify_anchors(
+    bundle: Bundle, checkpoint: Checkpoint, trust: _Trust
+) -> "VerifiedAnchors | None":
+    if bundle.anchors is None:
+        return None
+    # Most bundles have none, and the chain's messages take a while to load.
+    from chain_anchor.anchor_proof import verify_anchors
+
+    return verify_anchors(bundle.anchors, checkpoint, trust.pinned, trust.chains)
 
 
 def _verify_logged(parents: Parents, checkpoint: Checkpoint, trust: _Trust) -> None:

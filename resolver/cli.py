@@ -143,6 +143,16 @@ def _up(commands: _Commands) -> None:
         help="compiled kernels in front of the portable path (default auto: on Linux)",
     )
     parser.add_argument(
+        "--no-chains", action="store_true", help="leave the two chains out"
+    )
+    parser.add_argument(
+        "--chain-clock",
+        choices=("system", "stepped"),
+        default="system",
+        help="stepped: each block is a second after the one before, so that the same "
+        "submissions give the same blocks again (default system)",
+    )
+    parser.add_argument(
         "--witness",
         action="append",
         default=[],

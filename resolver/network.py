@@ -45,6 +45,7 @@ from resolver.witnesses import WitnessAddress
 
 if TYPE_CHECKING:
     from resolver.certificates import Authority
+    from resolver.chains import Chains
     from resolver.fastpath.engine import Engine
 
 SERVER_KEY_LABEL = "server"
@@ -88,6 +89,12 @@ class NetworkSettings:
     rotate_log_keys: bool = False
     """Let another key sign each log from now on."""
 
+    chains: bool = False
+    """Whether the two chains run too."""
+
+    chain_clock: str = "system"
+    """`system`, or `stepped`: only blocks move it, and the same ones come again."""
+
     say: Callable[[str], None] = lambda _: None
     """Told what people should know."""
 
@@ -111,6 +118,7 @@ class Network:
 
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
         self.oversight: Oversight | None = None
+        self.chains: Chains | None = None
         self._saving: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
         self._quickening: asyncio.Task[None] | None = None
@@ -145,12 +153,41 @@ class Network:
             self.nodes[planned.settings.name] = node
         for node in (self.recursive, self.top):
             node.network_readiness = self.not_ready
+        chains = asyncio.create_task(self._start_chains(directory))
+        try:
+            await self._serve(directory, loading)
+        finally:
+            await chains
+
+    async def _serve(
+        self, directory: DataDirectory, loading: "asyncio.Task[object]"
+    ) -> None:
         await self._open()
         self.oversight = await self._oversee(directory)
         await asyncio.gather(*(self._seed(item) for item in self.planned))
         await loading
         await asyncio.gather(*(node.serve() for node in self.nodes.values()))
         self.oversight.start()
+
+    async def _start_chains(self, directory: DataDirectory) -> None:
+        if not self.settings.chains:
+            return
+        if directory.read_only:
+            self.settings.say("no chains: the data directory cannot be written")
+            return
+        # Late: a network without chains needs neither their code nor its time.
+        from resolver.chains import Chains
+
+        settings = self.settings
+        hosts = reachable_hosts(settings.hosts)
+        self.chains = Chains(
+            settings.seed,
+            directory.path / "chains",
+            hosts,
+            settings.port_base,
+            settings.chain_clock,
+        )
+        await self.chains.start()
 
     async def _oversee(self, directory: DataDirectory) -> Oversight:
         settings = self.settings
@@ -230,6 +267,8 @@ class Network:
             await self._engine.stop()
         if self.oversight is not None:
             await self.oversight.close()
+        if self.chains is not None:
+            await self.chains.close()
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
         self._executor.shutdown()
         if self.directory is not None:

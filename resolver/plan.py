@@ -24,6 +24,7 @@ _WELL_KNOWN = {
     DEFAULT_TOP_PORT,
     DEFAULT_TOP_HTTP_PORT,
     DEFAULT_DNS_PORT,
+    *(27_002, 27_003, 7_053, 7_054),  # the chains'
 }
 _LARGEST_PORT = 65_535
 

@@ -51,6 +51,8 @@ def describe(network: Network) -> dict[str, object]:
             for entry in _credentials(network, administrator)
         ],
     }
+    if network.chains is not None:
+        ready["chains"] = network.chains.describe()
     if network.authority_file is not None:
         ready["tls_ca"] = str(network.authority_file)
     return ready

@@ -4,7 +4,8 @@ The registry's `Sealer`. It joins three that do not know each other: the registr
 transaction it is; the log (`chain_anchor.log`); and the drafts that make entries of
 changes (`resolver.log_drafts`). Beside the log's own, `log_meta` has these entries:
 
-    serial          last serial of the journal that is in the log, 8 octets
+    serial          CRC-32 of key and rest, 4 octets; last serial of the journal that is
+                    in the log, 8 octets
     generation      rotations of the log's key, 8 octets
     rotation N      index of the N-th rotation, 8 octets; checkpoint that both keys signed
 """
@@ -14,9 +15,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from chain_anchor.errors import AnchorError
-from chain_anchor.log import META_TABLE, Engine, Head, Log
+from chain_anchor.log import HEAD_KEY, META_TABLE, Engine, Head, Log
 from chain_anchor.note import Signer, VerifierKey
 from chain_anchor.rotation import RotationProof, rotation_entry
+from chain_anchor.rows import checked, protected
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
 from chain_anchor.view import LogView
 from registry.errors import MapFullError, StoreError
@@ -100,7 +102,7 @@ class Sealing:
             puts = self.log.seal(tables, drafts, time_ms, notice.entries)
         except AnchorError as error:
             raise StoreError(f"{self.log.origin}: {error}") from error
-        meta = [*puts[META_TABLE], (_SERIAL, serial.to_bytes(8)), *notice.puts]
+        meta = [*puts[META_TABLE], (_SERIAL, serial_octets(serial)), *notice.puts]
         if notice.rotation:
             assert self.log.sealed is not None
             stored = self.log.head.size.to_bytes(8) + self.log.sealed.note
@@ -209,6 +211,9 @@ class Sealing:
                     _made_late(snapshot, number, octets)
                     for number, octets in islice(snapshot.journal(sealed), _AT_ONCE)
                 ]
+            if not made:
+                message = f"the journal has nothing after {sealed}, {serial} is its end"
+                raise StoreError(f"{self.log.origin} cannot go on: {message}")
             self._write(Batch(serial, made=made))
             sealed = made[-1].entry.serial
 
@@ -233,9 +238,22 @@ class Sealing:
         self.log.publish()
 
 
+def serial_octets(serial: int) -> bytes:
+    """Write the last serial of the journal that is in the log."""
+    return protected(_SERIAL, serial.to_bytes(8))
+
+
 def sealed_serial(tables: Tables) -> int:
-    """Read the last serial of the journal that is in the log; 0 when none is."""
-    return int.from_bytes(tables.get(META_TABLE, _SERIAL) or b"")
+    """Read the last serial of the journal that is in the log; 0 when there is no log.
+
+    Raises:
+        CorruptLogError: It is damaged, or missing where there is a log. What came after
+            a wrong one would be logged twice.
+    """
+    if tables.get(META_TABLE, HEAD_KEY) is None:
+        return 0
+    stored = tables.get(META_TABLE, _SERIAL)
+    return int.from_bytes(checked(META_TABLE, _SERIAL, stored))
 
 
 def _made_late(snapshot: Snapshot, number: int, octets: bytes) -> Made:

@@ -4,6 +4,9 @@ AnchorError
 ├── FormatError
 │   ├── EncodingError  base58, a key or an address breaks its format
 │   └── BlockError     a stored or shown block is not what its hashes say
+├── StorageError       a chain cannot be read, written or opened
+│   └── CorruptChainError  what is stored is not what was written
+├── ChainStoppedError  a chain takes no transactions any more
 └── RefusedError       the node's answer to what it will not do: a code and a text
 
 Texts are those of the real node where the notes have them, since its users search for
@@ -21,6 +24,18 @@ class EncodingError(FormatError):
 
 class BlockError(FormatError):
     """A block, a certificate or a path in the state is not what its hashes say."""
+
+
+class StorageError(AnchorError):
+    """A chain cannot be read, written or opened."""
+
+
+class CorruptChainError(StorageError):
+    """What is stored of a chain is not what was written."""
+
+
+class ChainStoppedError(AnchorError):
+    """A chain takes no transactions any more: it failed, or it was closed."""
 
 
 class ErrorCode(IntEnum):

@@ -151,6 +151,10 @@ class Pool:
             self._remove(transaction)
         return late
 
+    def has(self, source: Source) -> bool:
+        """Tell whether an account has transactions waiting."""
+        return source in self._by_source
+
     def sources(self) -> list[Source]:
         """List the accounts that have transactions waiting."""
         return list(self._by_source)

@@ -11,7 +11,7 @@ from chain_anchor.log import HEAD_KEY, META_TABLE
 from chain_anchor.merkle import root_of
 from chain_anchor.note import Note, VerifierKey, open_note
 from chain_anchor.rotation import verify_rotation
-from chain_anchor.rows import TABLE as ROWS_TABLE, Rows
+from chain_anchor.rows import TABLE as ROWS_TABLE, Rows, protected
 from registry.store.lmdb import LmdbTables
 from resolver.auditing.journal import JournalCheck
 from resolver.log_keys import LogKeys
@@ -48,7 +48,7 @@ def check_log_meta(
     """
     chain = _follow_rotations(tables, keys, journal.rotations)
     generation = len(journal.rotations)
-    expected = {_SERIAL: journal.changes.to_bytes(8)}
+    expected = {_SERIAL: protected(_SERIAL, journal.changes.to_bytes(8))}
     if generation:
         expected[_GENERATION] = generation.to_bytes(8)
     others = {HEAD_KEY, *map(_rotation_key, range(1, generation + 1))}

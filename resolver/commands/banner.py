@@ -14,7 +14,10 @@ _ROLES = {
     "top": "top 国家顶级节点",
     "secondary": "secondary 二级节点",
     "enterprise": "enterprise 企业节点",
+    "super": "super 超级节点",
+    "backbone": "backbone 骨干节点",
 }
+_XHT = 10**8
 
 
 def show_network(network: Network, ready: dict[str, Any], seconds: float) -> None:
@@ -34,6 +37,9 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
         made.add_row(*map(escape, _row(node, ready)))
     show(made)
     show(_credentials(ready))
+    if "chains" in ready:
+        show(_chains(ready["chains"]))
+        show(_accounts(ready["chains"][0]["accounts"]))
     say(f"DNS, for example: {dns_example(network, ready)}")
 
 
@@ -92,4 +98,28 @@ def _credentials(ready: dict[str, Any]) -> Any:
     for kind, entry in first.items():
         who = f"{entry['index']}:{entry['handle']}"
         made.add_row(who, kind, escape(entry.get("private_key") or entry["secret"]))
+    return made
+
+
+def _chains(chains: list[dict[str, Any]]) -> Any:
+    made = table("星火·链网: chains", "chain", "role", "AC", "HTTP", "WebSocket")
+    for chain in chains:
+        title = f"{chain['name']} {chain['title']}"
+        role, code = _ROLES[chain["role"]], chain["chain_code"] or "-"
+        made.add_row(*map(escape, (title, role, code, chain["http"], chain["ws"])))
+    return made
+
+
+def _accounts(accounts: list[dict[str, Any]]) -> Any:
+    made = table(
+        "funded accounts, on both chains; everybody knows these keys",
+        "address",
+        "private key",
+        "balance",
+    )
+    for account in accounts:
+        balance = f"{account['balance'] // _XHT:,} XHT"
+        made.add_row(
+            escape(account["address"]), escape(account["private_key"]), balance
+        )
     return made

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chain_anchor.errors import EntryError, NoteError
 from chain_anchor.note import COSIGNATURE, ED25519, VerifierKey
@@ -24,6 +24,9 @@ from resolver.commands.running import running_network
 from resolver.data_directory import write_atomically
 from resolver.errors import SetupError
 from resolver.ready_file import well_known_file
+
+if TYPE_CHECKING:
+    from chain_anchor.anchor_proof import PinnedChain
 
 MAX_KEPT = 1000
 """Keys that are kept; those not used for longest go first."""
@@ -135,6 +138,21 @@ def keep(keys: Iterable[VerifierKey]) -> None:
         write_atomically(file, "\n".join(lines) + "\n")
     except OSError as error:
         say(f"the keys are not kept for later: {file}: {error.strerror or error}")
+
+
+def trusted_chains(pins: Pins) -> "list[PinnedChain]":
+    """Give the chains that the network's ready file names.
+
+    Raises:
+        SetupError: It describes them wrongly.
+    """
+    ready = _ready(pins)
+    if not ready or not ready.get("chains"):
+        return []
+    # The chain's messages take a while to load.
+    from resolver.commands.pinned_chains import chains_of
+
+    return chains_of(ready)
 
 
 def _network_logs(pins: Pins, named: Sequence[VerifierKey]) -> Iterator[KnownLog]:

@@ -114,6 +114,7 @@ def _rows(verified: Verified) -> list[tuple[str, str]]:
         ("witnesses", _witnesses(verified)),
     ]
     rows += [("covered by", text) for text in _parents(verified)]
+    rows += [("anchored", text) for text in _anchors(verified)]
     return rows
 
 
@@ -133,6 +134,23 @@ def _parents(verified: Verified) -> list[str]:
         verified, one = one, one.parent
     if verified.unpinned_parent is not None:
         found.append(f"{verified.unpinned_parent}: no key is pinned, not verified")
+    return found
+
+
+def _anchors(verified: Verified) -> list[str]:
+    anchors = verified.anchors
+    if anchors is None:
+        return []
+    found = [
+        f"{one.chain}, block {one.seq}, {time_of(one.close_time // 1000)}, "
+        f"transaction {one.transaction.hex()}"
+        for one in anchors.chains
+    ]
+    if anchors.chains:
+        found.insert(0, f"{anchors.size} entries, by {anchors.origin}")
+    if anchors.unpinned_chain is not None:
+        genesis = anchors.unpinned_chain.hex()
+        found.append(f"chain {genesis}: not pinned, not verified")
     return found
 
 

@@ -32,12 +32,15 @@ def run(*, as_json: bool) -> int:
     """
     ready = required_network()
     rows = [{**node, **_state(node["http"])} for node in ready["nodes"]]
+    chains = [_chain_state(chain) for chain in ready.get("chains", ())]
     if as_json:
-        print_json({"pid": ready["pid"], "data": ready["data"], "nodes": rows})
+        shown = {"pid": ready["pid"], "data": ready["data"], "nodes": rows}
+        print_json({**shown, "chains": chains} if chains else shown)
     else:
         _show(rows)
+        _show_chains(chains)
         say(f"process {ready['pid']}, data in {ready['data']}")
-    return 0 if all(row["ready"] for row in rows) else 1
+    return 0 if all(row["ready"] for row in (*rows, *chains)) else 1
 
 
 def _state(http: str) -> dict[str, Any]:
@@ -55,6 +58,16 @@ def _state(http: str) -> dict[str, Any]:
         "total": report["total"],
         "fast_path": report.get("fast_path"),
     }
+
+
+def _chain_state(chain: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: chain[key] for key in ("name", "role", "chain_code", "http", "ws")}
+    try:
+        header = fetch(f"{chain['http']}/getLedger")["result"]["header"]
+    except UnreachableError:
+        return {**shown, "ready": False}
+    counts = {"blocks": header["seq"], "transactions": header.get("tx_count", 0)}
+    return {**shown, "ready": True, **counts}
 
 
 def fetch(url: str, *, refused_too: bool = False) -> dict[str, Any]:
@@ -119,3 +132,16 @@ def _show(rows: list[dict[str, Any]]) -> None:
         )
     show(made)
     say(_FAST_MEANING)
+
+
+def _show_chains(chains: list[dict[str, Any]]) -> None:
+    if not chains:
+        return
+    made = table("chains", "chain", "role", "HTTP", "state", "blocks", "transactions")
+    for chain in chains:
+        state = "[green]ready[/]" if chain["ready"] else "[red]down[/]"
+        counts = (f"{chain.get(name, 0):,}" for name in ("blocks", "transactions"))
+        made.add_row(
+            escape(chain["name"]), chain["role"], chain["http"], state, *counts
+        )
+    show(made)

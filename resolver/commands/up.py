@@ -53,6 +53,10 @@ class UpOptions:
     dns_zone: Sequence[str] = ()
     """Zones of the DNS face, as `resolver.dns.zones` reads them."""
 
+    no_chains: bool = False
+    chain_clock: str = "system"
+    """`system` or `stepped`."""
+
     json: bool = False
 
 
@@ -78,6 +82,8 @@ def network_settings(options: UpOptions) -> NetworkSettings:
         rotate_log_keys=options.rotate_log_keys,
         say=say,
         dns_zones=tuple(options.dns_zone),
+        chains=not options.no_chains,
+        chain_clock=options.chain_clock,
     )
 
 

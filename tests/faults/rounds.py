@@ -26,6 +26,9 @@ from tests.faults.scenes import KEYS, audit, look, storm
 GROUPS = range(4, 13)
 """Transactions in one storm."""
 
+GROUPS_AGAIN = 3
+"""Transactions after a restart on what may be damaged."""
+
 NO_RECORD = bytes(32)
 
 Digests = dict[bytes, bytes]
@@ -145,13 +148,16 @@ class World:
         records = _with_acknowledged(known, stormed)
         looked = apart(look, place, records, number)
         audited = apart(audit, place.directory)
-        for told in (stormed, looked, audited):
+        again = apart(storm, place, Fault.NONE, -number, GROUPS_AGAIN, records)
+        events = [*stormed.events, *looked.events, *again.events]
+        _check_signed(copy.deepcopy(self.history), events)
+        later = _with_acknowledged(records, again)
+        astray = []
+        for told, right in ((stormed, records), (looked, records), (again, later)):
             expect(not told.has("broken"), f"{told.all_of('broken')}")
-        _check_signed(copy.deepcopy(self.history), stormed.events + looked.events)
-        for told in (stormed, looked):
-            _check_proven(told, records)
-        found = _found(stormed, looked, audited)
-        astray = [name for told in (stormed, looked) for name in _astray(told, records)]
+            _check_proven(told, right)
+            astray += _astray(told, right)
+        found = _found(stormed, looked, again, audited)
         # A page that the disk did not take is the one that was there before, and right
         # in itself; so is one to which a damaged pointer leads. What is served from it
         # is absent, or older. That must show elsewhere.
@@ -208,6 +214,7 @@ def _check_signed(history: History, told: Iterable[Event]) -> None:
     sealed: tuple[bytes, ...] = ()
     kinds = ("opened", "sealed", "published")
     for kind, size, root, rest in (event for event in told if event[0] in kinds):
+        expect(size >= history.size, f"{kind} with {size} entries after {history.size}")
         if kind == "sealed":
             sealed = rest
             follows = size == history.size + len(sealed)
@@ -220,10 +227,11 @@ def _check_signed(history: History, told: Iterable[Event]) -> None:
         history.check_seen(size, root, rest)
 
 
-def _found(stormed: Told, looked: Told, audited: Told) -> list[str]:
-    """List how a fault was found, in the order of events."""
+def _found(*scenes: Told) -> list[str]:
+    """List how a fault was found, in the order of events; last comes the audit."""
     found = []
-    for told in (stormed, looked):
+    *others, audited = scenes
+    for told in others:
         kinds = ("refused", "stopped", "failed", "unreadable", "unproven")
         found += [event[0] for event in told.all_of(*kinds)]
         texts = [text for _, read in told.all_of("read") for text in read.values()]

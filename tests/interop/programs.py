@@ -71,7 +71,7 @@ class Program(NamedTuple):
 
 def python_program() -> Program:
     """Get the Python packages."""
-    folder = _made("python", " ".join(PYTHON_PACKAGES).encode(), _install)
+    folder = made_once("python", " ".join(PYTHON_PACKAGES).encode(), _install)
     command = (sys.executable, str(HERE / "log_verifier.py"))
     # Loopback never goes by a proxy; requests has to be told.
     return Program(command, {"PYTHONPATH": str(folder), "NO_PROXY": "127.0.0.1,::1"})
@@ -82,10 +82,10 @@ def go_program() -> Program:
     source = b"".join(
         (GO_SOURCE / name).read_bytes() for name in ("main.go", "go.mod", "go.sum")
     )
-    return Program((str(_made("log_verifier", source, _build)),), {})
+    return Program((str(made_once("log_verifier", source, _build)),), {})
 
 
-def _made(name: str, source: bytes, make: Callable[[Path], None]) -> Path:
+def made_once(name: str, source: bytes, make: Callable[[Path], None]) -> Path:
     """Find what was made of a source, or have it made as `made` in a workshop."""
     place = FOLDER / f"{name}-{sha256(source).hexdigest()[:12]}"
     if not place.exists():
@@ -118,7 +118,7 @@ def _install(workshop: Path) -> None:
 def _pip_install(folder: Path, *packages: str) -> None:
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"]
     options += ["--only-binary", ":all:", "--retries", "1", "--target", str(folder)]
-    _make([sys.executable, "-m", "pip", "install", *options, *packages], PIP_SECONDS)
+    run_step([sys.executable, "-m", "pip", "install", *options, *packages], PIP_SECONDS)
 
 
 def _go(workshop: Path) -> str:
@@ -154,10 +154,10 @@ def _build(workshop: Path) -> None:
         "GOWORK": "off",
     }
     command = [go, "build", "-ldflags=-s", "-o", str(workshop / MADE), "."]
-    _make(command, BUILD_SECONDS, cwd=GO_SOURCE, env={**os.environ, **settings})
+    run_step(command, BUILD_SECONDS, cwd=GO_SOURCE, env={**os.environ, **settings})
 
 
-def _make(command: list[str], seconds: float, **options) -> None:
+def run_step(command: list[str], seconds: float, **options) -> None:
     """Run a step that may need the network."""
     try:
         done = subprocess.run(

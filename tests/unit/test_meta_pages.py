@@ -3,7 +3,9 @@
 import os
 import random
 import shutil
+import struct
 
+import lmdb
 import pytest
 
 from registry.errors import ReadOnlyError, StoreError
@@ -133,6 +135,33 @@ def test_a_store_that_cannot_sync_its_meta_pages_is_not_opened(tmp_path, monkeyp
         with pytest.raises(StoreError, match="Input/output error"):
             LmdbStore(tmp_path)
     assert serial_of(tmp_path) == 1
+
+
+def test_a_table_of_another_name_is_not_replaced_by_an_empty_one(tmp_path):
+    write(tmp_path, 1)
+    file = tmp_path / DATA_FILE
+    file.write_bytes(file.read_bytes().replace(b"records", b"recorts"))
+    for read_only in (False, True):
+        with pytest.raises(StoreError, match="there is no table b'recorts'"):
+            LmdbStore(tmp_path, read_only=read_only)
+
+
+def test_a_list_of_tables_that_has_lost_some_is_not_filled_up(tmp_path):
+    write(tmp_path, 1)
+    with lmdb.open(str(tmp_path)) as environment, environment.begin() as transaction:
+        tables = transaction.stat()["entries"]
+    file = tmp_path / DATA_FILE
+    # The end of the list of entries in a page's header, two octets for each.
+    header = struct.Struct("=8xHHH")
+    octets = bytearray(file.read_bytes())
+    for page in range(0, len(octets), PAGE_OCTETS):
+        if b"records" in octets[page : page + PAGE_OCTETS]:
+            pad, flags, lower = header.unpack_from(octets, page)
+            assert lower == 16 + 2 * tables
+            header.pack_into(octets, page, pad, flags, lower - 4)
+    file.write_bytes(octets)
+    with pytest.raises(StoreError, match=f"has {tables - 2} of {tables} left"):
+        LmdbStore(tmp_path)
 
 
 # Where Python stands between the engine and libc

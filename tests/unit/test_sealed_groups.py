@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from functools import partial
 
 import lmdb
 import pytest
@@ -215,6 +216,67 @@ def test_what_could_not_be_served_is_there_after_a_restart(tmp_path, monkeypatch
     assert again.prove(name(1)).standing == "present"
     assert isinstance(again.create(2), Receipt)
     again.close()
+
+
+# Damaged
+
+
+def edit(directory, edited):
+    """Change a store's tables past all checks."""
+    with lmdb.open(str(directory), max_dbs=8) as environment:
+        names = ("journal", "meta", "log_meta")
+        tables = {name: environment.open_db(name.encode()) for name in names}
+        with environment.begin(write=True) as transaction:
+            edited(transaction, **tables)
+
+
+def test_a_log_that_has_lost_its_head_does_not_begin_again(tmp_path):
+    started(tmp_path / "node").close()
+    edit(
+        tmp_path / "node",
+        lambda transaction, log_meta, **_: transaction.delete(b"head", db=log_meta),
+    )
+    with pytest.raises(StoreError, match="a log without a head has entries"):
+        StillNode(tmp_path / "node")
+
+
+def test_a_journal_that_ends_too_early_is_not_logged_late(tmp_path):
+    node = started(tmp_path / "node")
+    node.create(1)
+    node.close()
+
+    def cut(transaction, journal, meta, **_):
+        transaction.drop(journal, delete=False)
+        transaction.put(b"serial", (9).to_bytes(8), db=meta)
+
+    edit(tmp_path / "node", cut)
+    with pytest.raises(StoreError, match="the journal has nothing after 2, 9 is its"):
+        StillNode(tmp_path / "node")
+
+
+def test_nothing_is_logged_twice_because_a_bit_flips_in_how_far_the_log_is(tmp_path):
+    node = started(tmp_path / "node")
+    for number in range(6):
+        node.create(number)
+    node.close()
+
+    def flip(bit, transaction, log_meta, **_):
+        stored = bytearray(transaction.get(b"serial", db=log_meta))
+        stored[bit // 8] ^= 1 << bit % 8
+        transaction.put(b"serial", bytes(stored), db=log_meta)
+
+    damaged = f"log_meta {b'serial'.hex()}"
+    for bit in range(8 * 12):
+        edit(tmp_path / "node", partial(flip, bit))
+        with pytest.raises(StoreError, match=damaged):
+            StillNode(tmp_path / "node")
+        edit(tmp_path / "node", partial(flip, bit))  # back again
+    edit(
+        tmp_path / "node",
+        lambda transaction, log_meta, **_: transaction.delete(b"serial", db=log_meta),
+    )
+    with pytest.raises(StoreError, match=damaged):
+        StillNode(tmp_path / "node")
 
 
 # Not confirmed

@@ -23,7 +23,7 @@ from chain_anchor.bif.client.exchange import (
     LostError,
     NodeAnswer,
 )
-from chain_anchor.bif.client.node_url import NodeUrl
+from chain_anchor.bif.client.node_url import NodeUrl, timed_out, websocket_url
 from chain_anchor.bif.client.requests import Request
 from chain_anchor.bif.client.results import (
     BlockInfo,
@@ -191,7 +191,7 @@ class ChainClient:
             url: of the WebSocket, ws or wss; without, the node is asked for its port.
         """
         if url is None:
-            url = websocket_url(self._node, self.hello())
+            url = websocket_url(self._node, self.hello().websocket_port)
         return ChainEvents(NodeUrl.parse(url, "ws", "wss"), wanted, self._settings)
 
     def _hold(self, steps: Steps[T]) -> T:
@@ -216,21 +216,20 @@ class ChainClient:
                 return self._exchange(sock, request, deadline)
         return self._exchange(_connected(self._node, deadline), request, deadline)
 
-    def _exchange(
-        self, sock: socket.socket, request: Request, deadline: float
-    ) -> Json:
+    def _exchange(self, sock: socket.socket, request: Request, deadline: float) -> Json:
         exchange = Exchange(self._node, request, self._settings.max_answer_octets)
         keep = False
         try:
             answer = _carried(exchange, sock, deadline)
             keep = answer.keep and self._keep(sock)
-            return answer.content
         except TimeoutError:
             raise timed_out(self._node) from None
         except ConnectionError as error:
             raise LostError(f"{self._node.text}: {error}") from None
         except OSError as error:
             raise UnreachableError(f"{self._node.text}: {error}") from None
+        else:
+            return answer.content
         finally:
             if not keep:
                 sock.close()
@@ -312,23 +311,6 @@ class ChainEvents:
             raise timed_out(self._node) from None
         except OSError as error:
             raise UnreachableError(f"{self._node.text}: {error}") from None
-
-
-def websocket_url(node: NodeUrl, info: NodeInfo) -> str:
-    """Say where a node takes subscriptions, by what it says of itself.
-
-    Raises:
-        UnreachableError: it takes none.
-    """
-    if not info.websocket_port:
-        raise UnreachableError(f"{node.text}: the node names no WebSocket port")
-    host = f"[{node.host}]" if ":" in node.host else node.host
-    return f"ws://{host}:{info.websocket_port}"
-
-
-def timed_out(node: NodeUrl) -> TimedOutError:
-    """Make the error of a node that takes too long."""
-    return TimedOutError(f"{node.text} did not answer in time")
 
 
 def _carried(exchange: Exchange, sock: socket.socket, deadline: float) -> NodeAnswer:

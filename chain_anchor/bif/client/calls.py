@@ -133,7 +133,9 @@ class Calls:
             content.fee_limit, content.gas_price = fee
         return signing.sign(content, key, *terms.more_keys)
 
-    def submit(self, transactions: Sequence[SignedBlob]) -> Steps[tuple[Submission, ...]]:
+    def submit(
+        self, transactions: Sequence[SignedBlob]
+    ) -> Steps[tuple[Submission, ...]]:
         """Submit transactions; each is taken or refused alone."""
         if not transactions:
             return ()

@@ -43,6 +43,7 @@ class Exchange:
         self._body = bytearray()
         self._arrived = 0
         self._complete = False
+        self._keep = False
         self.octets = _octets(node, request)
         """What is to be sent."""
 
@@ -64,7 +65,9 @@ class Exchange:
         if head > MAX_HEAD_OCTETS + len(self._body) or (
             len(self._body) > self._max_octets
         ):
-            raise BadAnswerError(f"{self._place}: an answer of over {self._arrived} octets")
+            raise BadAnswerError(
+                f"{self._place}: an answer of over {self._arrived} octets"
+            )
         return self._answer() if self._complete else None
 
     def on_body(self, body: bytes) -> None:
@@ -74,6 +77,8 @@ class Exchange:
     def on_message_complete(self) -> None:
         """Called by the parser."""
         self._complete = True
+        # Asked later, the parser may already be at the next message.
+        self._keep = bool(self._parser.should_keep_alive())
 
     def _answer(self) -> NodeAnswer:
         status = self._parser.get_status_code()
@@ -83,8 +88,10 @@ class Exchange:
             content = json.loads(self._body)
         except (ValueError, RecursionError):
             shown = bytes(self._body[:80])
-            raise BadAnswerError(f"{self._place}: JSON expected, got {shown!r}") from None
-        return NodeAnswer(content, self._parser.should_keep_alive())
+            raise BadAnswerError(
+                f"{self._place}: JSON expected, got {shown!r}"
+            ) from None
+        return NodeAnswer(content, self._keep)
 
     def _ended(self) -> UnreachableError | BadAnswerError:
         if self._arrived:

@@ -6,6 +6,8 @@ A path below which everything lies is allowed, as gateways have one.
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from chain_anchor.bif.client.errors import TimedOutError, UnreachableError
+
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -59,3 +61,20 @@ def _bad_url(url: str, schemes: tuple[str, ...]) -> ValueError:
         f"{url!r:.199}: a URL of {' or '.join(schemes)} expected, with at most a path, "
         f"for example {schemes[0]}://127.0.0.1:27002"
     )
+
+
+def websocket_url(node: NodeUrl, port: int) -> str:
+    """Say where a node takes subscriptions, if it names a port.
+
+    Raises:
+        UnreachableError: it names none.
+    """
+    if not port:
+        raise UnreachableError(f"{node.text}: the node names no WebSocket port")
+    host = f"[{node.host}]" if ":" in node.host else node.host
+    return f"{'wss' if node.secure else 'ws'}://{host}:{port}"
+
+
+def timed_out(node: NodeUrl) -> TimedOutError:
+    """Make the error of a node that takes too long."""
+    return TimedOutError(f"{node.text} did not answer in time")

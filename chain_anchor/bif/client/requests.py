@@ -56,9 +56,7 @@ def metadata(address: str, key: str | None, domain: int) -> Request:
 
 def block(seq: int | None, domain: int) -> Request:
     """Ask for a block, or for the last one, with its leader and the validators."""
-    return _get(
-        "getLedger", domain, seq=seq, with_leader="true", with_validator="true"
-    )
+    return _get("getLedger", domain, seq=seq, with_leader="true", with_validator="true")
 
 
 def transaction(digest: str, domain: int) -> Request:

@@ -158,7 +158,9 @@ def block(reply: Json) -> BlockInfo:
     return BlockInfo(
         header,
         _string(content, "leader"),
-        tuple(_address(entry) for entry in _list(content.get("validators"), "validators")),
+        tuple(
+            _address(entry) for entry in _list(content.get("validators"), "validators")
+        ),
     )
 
 
@@ -346,7 +348,11 @@ def _integer(content: JsonObject, name: str) -> int:
 
 def _address(entry: Json) -> str:
     """Take a validator: its address, or as the older chain shows it, an object."""
-    return entry if isinstance(entry, str) else _string(_object(entry, "validators"), "address")
+    return (
+        entry
+        if isinstance(entry, str)
+        else _string(_object(entry, "validators"), "address")
+    )
 
 
 def _unexpected(name: str, expected: str, value: Json) -> BadAnswerError:

@@ -65,7 +65,7 @@ def transaction(
     domain: int = MAIN_DOMAIN,
 ) -> Transaction:
     """Build a transaction; nonce and fee limit that are None stay 0."""
-    content = Transaction(
+    return Transaction(
         source_address=source,
         nonce=terms.nonce or 0,
         operations=operations,
@@ -75,7 +75,6 @@ def transaction(
         ceil_ledger_seq=terms.last_block,
         domain_id=domain,
     )
-    return content
 
 
 def sign(content: Transaction, *keys: PrivateKey) -> SignedBlob:

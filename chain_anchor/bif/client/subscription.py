@@ -109,6 +109,7 @@ class Subscription:
     """One subscription: what arrives becomes events."""
 
     def __init__(self, node: NodeUrl, wanted: Wanted, max_octets: int) -> None:
+        self.node = node
         self._place = node.text
         self._wanted = wanted
         self._max_octets = max_octets
@@ -125,11 +126,6 @@ class Subscription:
         self._unanswered = 1 + bool(wanted.addresses)
         self._silent_pings = 0
         self._send(Request(host=node.authority, target=f"{node.prefix}/"))
-
-    @property
-    def place(self) -> str:
-        """The URL."""
-        return self._place
 
     def outgoing(self) -> bytes:
         """Take what is to be sent."""
@@ -214,7 +210,7 @@ class Subscription:
             dropped = TxSubscribeRequest(status=TxSubscribeRequest.DROP_QUEUE)
             self._request(Kind.SUBSCRIBE_ALL, dropped)
 
-    def _gather(self, data: bytes, *, finished: bool) -> list[Event]:
+    def _gather(self, data: bytes | bytearray, *, finished: bool) -> list[Event]:
         self._message += data
         if len(self._message) > self._max_octets:
             raise BadAnswerError(
@@ -222,7 +218,7 @@ class Subscription:
             )
         if not finished:
             return []
-        message = self._read(WsMessage, bytes(self._message))
+        message = _read(WsMessage, bytes(self._message), self._place)
         self._message.clear()
         return self._answer(message) if not message.request else self._push(message)
 
@@ -230,10 +226,10 @@ class Subscription:
         """Take the reply to something of ours."""
         match message.type:
             case Kind.HELLO:
-                self.status = self._read(ChainStatus, message.data)
+                self.status = _read(ChainStatus, message.data, self._place)
                 self._answered()
             case Kind.SUBSCRIBE:
-                response = self._read(ChainResponse, message.data)
+                response = _read(ChainResponse, message.data, self._place)
                 if response.error_code:
                     raise AnsweredError(response.error_code, response.error_desc)
                 self._answered()
@@ -250,11 +246,11 @@ class Subscription:
 
     def _push(self, message: WsMessage) -> list[Event]:
         if message.type == Kind.PING:
-            nonce = self._read(Ping, message.data).nonce
+            nonce = _read(Ping, message.data, self._place).nonce
             self._reply(message, Pong(nonce=nonce))
             return []
         made = _EVENTS.get(message.type)
-        return [made(self, message.data)] if made else []
+        return [made(message.data, self._place)] if made else []
 
     def _request(self, kind: Kind, content: Message) -> None:
         self._sequence += 1
@@ -277,22 +273,24 @@ class Subscription:
     def _send(self, event: SocketEvent) -> None:
         self._outgoing += self._socket.send(event)
 
-    def _read(self, kind: type[M], octets: bytes) -> M:
-        try:
-            return kind.FromString(octets)
-        except DecodeError:
-            raise BadAnswerError(
-                f"{self._place}: a {kind.DESCRIPTOR.name} expected, got {octets[:40]!r}"
-            ) from None
+
+def _read(kind: type[M], octets: bytes, place: str) -> M:
+    try:
+        return kind.FromString(octets)
+    except DecodeError:
+        raise BadAnswerError(
+            f"{place}: a {kind.DESCRIPTOR.name} expected, got {octets[:40]!r}"
+        ) from None
 
 
-def _event(
-    event: Callable[[M], Event], kind: type[M]
-) -> Callable[[Subscription, bytes], Event]:
-    return lambda subscription, octets: event(subscription._read(kind, octets))
+Reader = Callable[[bytes, str], Event]
 
 
-_EVENTS: Mapping[int, Callable[[Subscription, bytes], Event]] = {
+def _event(event: Callable[[M], Event], kind: type[M]) -> Reader:
+    return lambda octets, place: event(_read(kind, octets, place))
+
+
+_EVENTS: Final[Mapping[int, Reader]] = {
     Kind.TRANSACTION_STATUS: _event(TransactionStatus, ChainTxStatus),
     Kind.BLOCK_HEADER: _event(BlockClosed, LedgerHeader),
     Kind.CONTRACT_LOG: _event(ContractLogs, TlogSubscribeResponse),

@@ -53,6 +53,9 @@ class Limits(NamedTuple):
     """Calls inside calls, the outermost counted."""
 
 
+_LIMITS: Final = Limits()
+
+
 class Block(NamedTuple):
     """`Chain.block`: the block that a call is executed in."""
 
@@ -106,15 +109,15 @@ class Call(NamedTuple):
     message: Message
 
 
+Value = str | int | float | bool
+"""What a contract can return: a text, a number or a truth value."""
+
+
 class Outcome(NamedTuple):
     """What a call gave."""
 
-    value: Any = None
-    """What the function returned: text, number, truth value, None for undefined, or
-    lists and dictionaries of these."""
-
-    defined: bool = True
-    """Whether it returned anything; false for `undefined`."""
+    value: Value = False
+    """What the function returned; false if that is no `Value`, as a node says it."""
 
 
 class Performed(NamedTuple):
@@ -147,24 +150,36 @@ class Meter:
     The ledger makes one for each signed transaction, and one for each /callContract.
     """
 
-    def __init__(self, limits: Limits = Limits()) -> None:
+    def __init__(self, limits: Limits = _LIMITS) -> None:
         self.limits = limits
         self.steps = 0
         self.ticks = 0
-        """Instructions of the engine; what a microsecond costs is the engine's."""
+        """Instructions of the engine, in which it counts time."""
 
         self.depth = 0
-        self.memory_octets = 0
-        """Most that one call had at its end."""
-
-        self.stack_octets = 0
-        """Most stack that a call was seen to use."""
+        """Calls that are under way inside each other."""
 
         self.time_microseconds = 0
+        self.memory_octets = 0
+        """Most memory of one call."""
+
+        self.stack_octets = 0
+        """Most stack that a call was seen to use when it asked the chain something."""
+
         self.logs: dict[str, list[str]] = {}
         """What `Utils.log` wrote, by `DEPTH-ADDRESS`, the outermost depth being 0."""
 
         self._log_octets = 0
+
+    def charge(self, steps: int) -> None:
+        """Count steps.
+
+        Raises:
+            ContractError: 155, there are too many.
+        """
+        self.steps += steps
+        if self.steps > self.limits.steps:
+            raise expired("Step exceeding limit")
 
     def log(self, address: str, text: str) -> None:
         """Keep a line that a contract logs, while there is room."""
@@ -180,6 +195,16 @@ class Meter:
             "stack_usage": self.stack_octets,
             "step": self.steps,
         }
+
+
+def expired(text: str) -> ContractError:
+    """Make the error of a call that used too much.
+
+    Args:
+        text: what it used up, in the node's words.
+    """
+    code = ErrorCode.CONTRACT_EXECUTE_EXPIRED
+    return ContractError(code, text, {"exception": text})
 
 
 class Host(Protocol):
@@ -219,8 +244,19 @@ class Host(Protocol):
         """
 
 
+class Caller(Protocol):
+    """Runs the contracts that a contract calls: `Contracts` of table.py."""
+
+    def run(self, code: Code, call: Call, host: Host, meter: Meter) -> Outcome:
+        """Call a contract.
+
+        Raises:
+            ContractError: it failed or used too much.
+        """
+
+
 class Engine(Protocol):
-    """Runs contracts of one kind."""
+    """Runs contracts of one kind, or one native contract."""
 
     def check(self, payload: str) -> None:
         """Check code that is to become a contract.

@@ -1,9 +1,10 @@
 // What a contract finds when it starts: `Chain`, `Utils`, and nothing that could give
 // another result elsewhere (bif notes §2.10).
 //
-// This runs once for all contracts; each call starts from a copy of the memory after it.
-// A contract's script is put between `__enter__` and `__leave__`, with `__step__` in
-// each function and loop. All functions of the chain are one question to the host:
+// This runs once for all contracts. Then a contract's script, as the function
+// `__contract__` with `__step__` in its functions and loops, is compiled and not called;
+// each call starts from a copy of the memory after that, and is made by `__run__`.
+// All functions of the chain are one question to the host:
 //
 //     [steps left, name, argument, ...]  ->  {"left": steps left, "value" or "error": ...}
 //
@@ -34,7 +35,6 @@
     addressCheck: true, toAddress: true
   };
 
-  let entered = false;
   let left = 0;
   let thrownAt = 0;
   let failedAt = "";
@@ -56,6 +56,8 @@
     throw message;
   }
 
+  define(fail, "name", {value: "chain.fail"});
+
   function ask(name, values) {
     let question = "[" + left + "," + stringify(name);
     for (let index = 0; index < values.length; index += 1) {
@@ -69,9 +71,13 @@
     return reply.value;
   }
 
+  // Names with "chain." are left out of the stacks that errors show.
+  define(ask, "name", {value: "chain.ask"});
+
   function expose(target, names) {
     for (const name in names) {
-      target[name] = {[name](...values) { return ask(name, values); }}[name];
+      target[name] = function (...values) { return ask(name, values); };
+      define(target[name], "name", {value: "chain." + name});
     }
   }
 
@@ -82,18 +88,14 @@
     }
     return true;
   }
-  // Where no statement fits, an assignment does: `x => (__step__.at = 3, f(x))` would
-  // need its end to be found.
+  // Before an expression whose end is not known, an assignment fits: `x => __step__.on=x`.
+  define(step, "name", {value: "chain.step"});
   define(step, "on", {set(ignored) { step(); }});
   define(step, "line", {set(line) { thrownAt = line; failedAt = ""; }});
   define(globalThis, "__step__", {value: freeze(step)});
 
-  globalThis.__enter__ = function (given) {
-    if (entered) {
-      return;
-    }
-    entered = true;
-    left = given.left;
+  // `Chain` and `Utils` for one call.
+  function equip(given) {
     const chain = {
       block: freeze(given.block), tx: freeze(given.tx), msg: freeze(given.msg),
       thisAddress: given.thisAddress, chainCode: given.chainCode
@@ -102,11 +104,13 @@
     if (given.writing) {
       expose(chain, WRITING);
     }
-    const utils = {log(info) { ask("log", [text(info)]); }};
+    const utils = {};
     expose(utils, CALCULATING);
+    utils.log = function (info) { ask("log", [text(info)]); };
+    define(utils.log, "name", {value: "chain.log"});
     define(globalThis, "Chain", {value: freeze(chain)});
     define(globalThis, "Utils", {value: freeze(utils)});
-  };
+  }
 
   function described(thrown) {
     let exception = "";
@@ -121,17 +125,25 @@
       ',"stack":' + stringify(stack) + ',"line":' + thrownAt + "}";
   }
 
-  globalThis.__leave__ = function (name, entry, input) {
-    if (typeof entry !== "function") {
-      return '{"left":' + left + ',"lost":' + stringify(name) + "}";
-    }
+  function run(given, input) {
+    const contract = globalThis.__contract__;
+    delete globalThis.__run__;
+    delete globalThis.__contract__;
+    left = given.left;
+    equip(given);
     try {
+      const entry = contract()[given.entry];
+      if (entry === undefined) {
+        return '{"left":' + left + ',"lost":true}';
+      }
       const value = encode(entry(input));
       return '{"left":' + left + ',"value":' + value + "}";
     } catch (thrown) {
       return described(thrown);
     }
-  };
+  }
+  define(run, "name", {value: "chain.run"});
+  define(globalThis, "__run__", {configurable: true, value: run});
 
   for (const name of [
     "Math", "Date", "eval", "Function", "Promise", "Proxy", "Reflect", "Intl", "Atomics",

@@ -18,7 +18,7 @@ final class Offline {
 
     static void run(Session session) throws Exception {
         BIFTransactionService service = session.sdk.getBIFTransactionService();
-        String blob = serialize(session, "serialize", session.sender, 1, payment(session), 0);
+        String blob = serialize(session, "serialize", session.sender, 1, payment(session));
         session.say("parse", service.parseBlob(blob));
         session.say("parse-garbage", service.parseBlob(NO_TRANSACTION));
         nonces(session);
@@ -30,8 +30,8 @@ final class Offline {
     private static void nonces(Session session) throws Exception {
         BIFTransactionService service = session.sdk.getBIFTransactionService();
         long next = session.nonce(session.sender.address) + 1;
-        String later = serialize(session, "gap:blob", session.sender, next + 1, payment(session), 0);
-        String first = serialize(session, "next:blob", session.sender, next, payment(session), 0);
+        String later = serialize(session, "gap:blob", session.sender, next + 1, payment(session));
+        String first = serialize(session, "next:blob", session.sender, next, payment(session));
         String late = submit(session, "gap", later, session.sender);
         session.say("gap:waiting", session.info(late));
         session.say("pool-size", service.getTxCacheSize(session.domain));
@@ -46,7 +46,7 @@ final class Offline {
         session.confirm("gap", late);
         session.say("pool-after", service.getTxCacheData(request));
         session.say("pool-size-after", service.getTxCacheSize(session.domain));
-        String old = serialize(session, "old:blob", session.sender, next, payment(session), 0);
+        String old = serialize(session, "old:blob", session.sender, next, payment(session));
         submit(session, "old", old, session.sender);
     }
 
@@ -56,7 +56,7 @@ final class Offline {
         operation.setKey("signed");
         operation.setValue("twice");
         long next = session.nonce(session.first.address) + 1;
-        String blob = serialize(session, "twice:blob", session.first, next, operation, 0);
+        String blob = serialize(session, "twice:blob", session.first, next, operation);
         submit(session, "signed-once", blob, session.first);
         submit(session, "signed-by-others", blob, session.sm2, session.third);
         String hash = submit(session, "twice", blob, session.first, session.sm2);
@@ -70,7 +70,7 @@ final class Offline {
         request.setSerialization(blob);
         session.say("unsigned", session.sdk.getBIFTransactionService().BIFSubmit(request));
         long next = session.nonce(session.sender.address) + 1;
-        String fresh = serialize(session, "fresh:blob", session.sender, next, payment(session), 0);
+        String fresh = serialize(session, "fresh:blob", session.sender, next, payment(session));
         request.setSerialization(fresh);
         request.addSignature("b06566", "00".repeat(64));
         session.say("bad-public-key", session.sdk.getBIFTransactionService().BIFSubmit(request));
@@ -86,8 +86,7 @@ final class Offline {
     }
 
     private static BIFBaseOperation payment(Session session) {
-        BIFBaseOperation operation = Transactions.payment(session.second.address, 7L);
-        return operation;
+        return Transactions.payment(session.second.address, 7L);
     }
 
     private static String serialize(
@@ -95,8 +94,7 @@ final class Offline {
             String step,
             Session.Account from,
             long nonce,
-            BIFBaseOperation operation,
-            int ceiling)
+            BIFBaseOperation operation)
             throws Exception {
         BIFTransactionSerializeRequest request = new BIFTransactionSerializeRequest();
         request.setSourceAddress(from.address);
@@ -106,9 +104,6 @@ final class Offline {
         request.setMetadata("离线");
         request.setDomainId(session.domain);
         request.setOperation(operation);
-        if (ceiling > 0) {
-            request.setCeilLedgerSeq((long) ceiling);
-        }
         BIFTransactionSerializeResponse answer =
                 session.sdk.getBIFTransactionService().BIFSerializable(request);
         session.say(step, answer);
@@ -123,7 +118,7 @@ final class Offline {
         request.setSerialization(blob);
         for (Session.Account signer : signers) {
             byte[] message = blob.length() % 2 == 0 ? HexFormat.hexToByte(blob) : new byte[0];
-            byte[] signature = PrivateKeyManager.sign(message, signer.privateKey);
+            byte[] signature = Keys.sign(message, signer.privateKey);
             request.addSignature(
                     PrivateKeyManager.getEncPublicKey(signer.privateKey),
                     HexFormat.byteToHex(signature));

@@ -3,7 +3,6 @@ import cn.bif.model.request.BIFAccountGetBalanceRequest;
 import cn.bif.model.request.BIFAccountGetNonceRequest;
 import cn.bif.model.request.BIFTransactionGetInfoRequest;
 import cn.bif.model.response.BIFTransactionGetInfoResponse;
-import cn.bif.module.encryption.key.PrivateKeyManager;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -19,8 +18,6 @@ final class Session {
     final String url;
     /** A URL where nobody listens. */
     final String deadUrl;
-    /** Code of the sub-chain, empty on the main chain. */
-    final String chainCode;
     final int domain;
     /** Funded account with an Ed25519 key. */
     final Account sender;
@@ -42,31 +39,25 @@ final class Session {
         out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         url = settings.get("url");
         deadUrl = settings.get("deadUrl");
-        chainCode = settings.get("chainCode");
         domain = Integer.parseInt(settings.get("domain"));
-        sender = new Account(settings.get("sender"), chainCode);
-        sm2 = new Account(settings.get("sm2"), chainCode);
-        first = new Account(settings.get("first"), chainCode);
-        second = new Account(settings.get("second"), chainCode);
-        third = new Account(settings.get("third"), chainCode);
+        sender = new Account(settings.get("sender"));
+        sm2 = new Account(settings.get("sm2"));
+        first = new Account(settings.get("first"));
+        second = new Account(settings.get("second"));
+        third = new Account(settings.get("third"));
         contract = settings.get("contract");
         sdk = BIFSDK.getInstance(url);
     }
 
-    /** A key and its address. */
+    /** A key and its address, given as KEY,ADDRESS. */
     static final class Account {
         final String privateKey;
         final String address;
 
-        Account(String privateKey, String chainCode) {
-            this.privateKey = privateKey;
-            address = addressOf(PrivateKeyManager.getEncPublicKey(privateKey), chainCode);
-        }
-
-        static String addressOf(String publicKey, String chainCode) {
-            return chainCode.isEmpty()
-                    ? PrivateKeyManager.getEncAddress(publicKey)
-                    : PrivateKeyManager.getEncAddress(publicKey, chainCode);
+        Account(String setting) {
+            String[] parts = setting.split(",");
+            privateKey = parts[0];
+            address = parts[1];
         }
     }
 

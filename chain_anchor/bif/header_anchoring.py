@@ -1,0 +1,180 @@
+"""Headers of a sub-chain, anchored in the main chain (bif notes §5.2, §6.1).
+
+Every k-th header, and the last one after a while without another, becomes a metadata of
+the backbone's account on the main chain (emulator convention; real gateways call the
+system contract for it):
+
+    key    AC/SEQ                 value  the header as JSON, its hash in hexadecimal
+
+Which transaction has which header is written in the sub-chain's storage before the
+transaction is sent. So after a kill it is known, or sent again.
+"""
+
+import asyncio
+import contextlib
+import json
+import struct
+from typing import Final, NamedTuple
+
+from chain_anchor.bif.chain_pb2 import (
+    LedgerHeader,
+    Operation,
+    OperationSetMetadata,
+    Transaction,
+)
+from chain_anchor.bif.errors import ChainStoppedError, RefusedError
+from chain_anchor.bif.json_form import to_json
+from chain_anchor.bif.keys import PrivateKey
+from chain_anchor.bif.ledger import ClosedBlock
+from chain_anchor.bif.node import ChainNode
+from chain_anchor.bif.transactions import SignedTransaction, sign
+
+EVERY: Final = 8
+"""Blocks between two anchored headers."""
+
+STILL_SECONDS: Final = 0.5
+"""After so long without a block, the last header is anchored too."""
+
+_RETRY_SECONDS: Final = 1.0
+_ROW: Final = b"Nanchored"
+_SEQ: Final = struct.Struct("!Q")
+_FEE_LIMIT: Final = 100_000_000
+
+
+class Anchored(NamedTuple):
+    """A header of a sub-chain that is on the main chain."""
+
+    seq: int
+    transaction: bytes
+    """Hash of the main chain's transaction."""
+
+
+class HeaderAnchoring:
+    """Follows a sub-chain and sends its headers to the main chain, one at a time."""
+
+    def __init__(
+        self,
+        below: ChainNode,
+        main: ChainNode,
+        key: PrivateKey,
+        *,
+        every: int = EVERY,
+        still_seconds: float | None = STILL_SECONDS,
+    ) -> None:
+        """Take both chains, started, and the key of the backbone's account on `main`.
+
+        Args:
+            below: the sub-chain.
+            main: the main chain.
+            key: of the account that sends, which is used for nothing else.
+            every: blocks between two anchored headers.
+            still_seconds: when to anchor the last header although it is not its turn;
+                None for never.
+        """
+        self._below, self._main, self._key = below, main, key
+        self._every, self._still_seconds = every, still_seconds
+        self._came = asyncio.Event()
+        self._last = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Go on after the last header that is on the main chain."""
+        found = self._newest()
+        self._last = found.seq if found else 0
+        self._below.listen(self)
+        self._task = asyncio.create_task(self._follow())
+
+    async def close(self) -> None:
+        """Stop; what is missing follows after the next start."""
+        self._below.unlisten(self)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def anchored(self, seq: int) -> Anchored | None:
+        """Give the first anchored header that is not before a block, if there is one."""
+        row = self._below.kept(_ROW, _ROW + _SEQ.pack(seq))
+        found = row and Anchored(_SEQ.unpack(row[0][len(_ROW) :])[0], row[1])
+        if not found or self._main.ledger.transaction(found.transaction) is None:
+            return None
+        return found
+
+    def closed(self, block: ClosedBlock) -> None:
+        """Take note of a block."""
+        self._came.set()
+
+    def accepted(self, transaction: SignedTransaction) -> None:
+        """Pass over a transaction."""
+
+    def dropped(self, transaction: SignedTransaction, refusal: RefusedError) -> None:
+        """Pass over a transaction."""
+
+    def reverted(self, header: LedgerHeader) -> None:
+        """Anchor again what follows."""
+        self._last = min(self._last, header.seq)
+
+    def _newest(self) -> Anchored | None:
+        """Give the newest header that is on the main chain."""
+        row = self._below.last_kept(_ROW)
+        while row is not None:
+            seq = _SEQ.unpack(row[0][len(_ROW) :])[0]
+            if self._main.ledger.transaction(row[1]) is not None:
+                return Anchored(seq, row[1])
+            # Written, then killed before it was sent; or a main chain that went back.
+            row = self._below.kept_before(_ROW, row[0])
+        return None
+
+    async def _follow(self) -> None:
+        while True:
+            last = self._below.ledger.last.seq
+            due = (self._last // self._every + 1) * self._every
+            try:
+                if last >= due:
+                    await self._anchor(due)
+                elif await self._is_still() and last > self._last:
+                    await self._anchor(last)
+            except ChainStoppedError:
+                return  # until a restart, as the chain itself
+            except RefusedError as refusal:
+                context = {"message": "a header is not anchored", "exception": refusal}
+                asyncio.get_running_loop().call_exception_handler(context)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _is_still(self) -> bool:
+        """Wait for a block; tell whether none came for long enough."""
+        self._came.clear()
+        behind = self._below.ledger.last.seq > self._last
+        try:
+            async with asyncio.timeout(self._still_seconds if behind else None):
+                await self._came.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    async def _anchor(self, seq: int) -> None:
+        header = self._below.ledger.header(seq)
+        if header is None:
+            return
+        transaction = self._transaction(header)
+        await self._below.keep({_ROW + _SEQ.pack(seq): transaction.hash})
+        refusal = (await self._main.submit([transaction]))[0]
+        if refusal is not None:
+            raise refusal
+        self._last = seq
+
+    def _transaction(self, header: LedgerHeader) -> SignedTransaction:
+        address = self._key.address()
+        account = self._main.ledger.state(0).account(address)
+        value = json.dumps(to_json(header), separators=(",", ":"))
+        data = OperationSetMetadata(
+            key=f"{self._below.chain_code}/{header.seq}", value=value
+        )
+        content = Transaction(
+            source_address=address,
+            nonce=account.nonce + 1 if account else 1,
+            fee_limit=_FEE_LIMIT,
+            gas_price=self._main.ledger.chain.rules.gas_price,
+            operations=[Operation(type=Operation.SET_METADATA, set_metadata=data)],
+        )
+        return sign(content.SerializeToString(), [self._key])

@@ -1,0 +1,166 @@
+"""The HTTP API of a 星火·链网 node (bif notes §1), in a process without resolution.
+
+    /ENDPOINT        `chain_anchor.bif.api.dialect`
+    /_dev...         `chain_anchor.bif.api.developer`, unless the node is strict
+
+Every answer has status 200, also when it is an error. Bodies, and what all requests
+hold at a time, are bounded. Neither body nor query is ever logged: both can hold
+private keys (§1.5, item 9). For people, a hint for an error stands in a header.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from socket import socket
+from typing import cast
+from urllib.parse import unquote
+
+from chain_anchor.bif import answers
+from chain_anchor.bif.api import developer, dialect
+from chain_anchor.bif.api.asking import Asked, Request
+from chain_anchor.bif.api.hints import hint_of
+from chain_anchor.bif.api.served import DevelopedChain, ServedChain
+from chain_anchor.bif.api.writing import is_long, styled
+from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.json_form import JsonObject
+from chain_anchor.errors import AnchorError
+from resolver.faces.exchange import Headers, HttpError, Response
+from resolver.faces.http import Listeners, configured
+from resolver.faces.http_application import (
+    GoneError,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send_response,
+)
+from resolver.telemetry import Telemetry
+
+MAX_BODY_OCTETS = 16 << 20
+MAX_HELD_OCTETS = 64 << 20
+"""Of bodies that all requests hold at a time."""
+
+MAX_REQUESTS = 256
+"""Requests that are answered at a time."""
+
+HINT = b"idis-hint"
+_JSON = "application/json; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_CLOSE = ((b"connection", b"close"),)
+
+
+class BifHttp(Listeners):
+    """The HTTP listeners of one chain."""
+
+    def __init__(
+        self,
+        chain: ServedChain,
+        websocket_port: int,
+        drop_sockets: Callable[[int], int],
+        clock: Callable[[], float] = time.time,  # noqa: TID251 (injected, not called)
+    ) -> None:
+        """Take a chain, and what its answers tell of the WebSocket beside it."""
+        super().__init__(Telemetry(), clock)
+        self._chain = chain
+        self._websocket_port = websocket_port
+        self._drop_sockets = drop_sockets
+        self._requests = 0
+        self._held_octets = 0
+
+    async def start(self, sockets: Sequence[socket]) -> None:
+        """Answer from now on."""
+        config = configured(serve)
+        for item in sockets:
+            await self.listen(config, item)
+
+    async def answer(self, scope: Scope, receive: Receive) -> Response:
+        """Answer one request.
+
+        Raises:
+            GoneError: the client left.
+        """
+        if self._requests >= MAX_REQUESTS:
+            self.telemetry.shed += 1
+            return _failure(ErrorCode.INTERNAL, "Too many requests", _CLOSE)
+        self._requests += 1
+        held = self._expected_octets(scope)
+        self._held_octets += held
+        try:
+            return await self._answer(scope, receive)
+        except HttpError:
+            self.telemetry.malformed += 1
+            text = f"request body exceeds the limit({MAX_BODY_OCTETS})"
+            return _failure(ErrorCode.INVALID_PARAMETER, text, _CLOSE)
+        except AnchorError as error:
+            self.telemetry.internal_errors += 1
+            return _failure(ErrorCode.INTERNAL, str(error))
+        finally:
+            self._requests -= 1
+            self._held_octets -= held
+
+    def _expected_octets(self, scope: Scope) -> int:
+        """Say how large the body is; one that does not say counts as the largest."""
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if length.isdigit():
+            return min(int(length[:20]), MAX_BODY_OCTETS)
+        return MAX_BODY_OCTETS if b"transfer-encoding" in headers else 0
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if self._held_octets > MAX_HELD_OCTETS:
+            self.telemetry.shed += 1
+            return _failure(ErrorCode.INTERNAL, "Too many requests", _CLOSE)
+        path = unquote(scope["raw_path"].decode("latin-1"), errors="replace")
+        body = await read_body(receive, MAX_BODY_OCTETS)
+        request = Request(path, scope["query_string"], body)
+        asked = Asked(self._chain, request, self._websocket_port, secrets.token_bytes)
+        document = await self._document(asked, scope)
+        if document is None:
+            return Response(HTTPStatus.OK, dialect.NOT_FOUND, _TEXT)
+        return await self._response(document)
+
+    async def _document(self, asked: Asked, scope: Scope) -> JsonObject | None:
+        if not _is_developer(asked.request.path):
+            return await dialect.answer(asked)
+        if self._chain.strict:
+            return None
+        if dict(scope["headers"]).get(b"sec-fetch-site") == b"cross-site":
+            # What a page of another site makes its reader's browser send.
+            text = "requests from pages of other sites are not taken"
+            return dialect.refused(RefusedError(ErrorCode.ACCESS_DENIED, text))
+        chain = cast("DevelopedChain", self._chain)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        return await developer.answer(asked, chain, method, self._drop_sockets)
+
+    async def _response(self, document: JsonObject) -> Response:
+        hint = "" if self._chain.strict else hint_of(document)
+        headers: Headers = ((HINT, hint.encode("ascii")),) if hint else ()
+        # Long answers take tens of milliseconds: others go on meanwhile.
+        write = asyncio.to_thread(styled, document) if is_long(document) else None
+        octets = await write if write else styled(document)
+        return Response(HTTPStatus.OK, octets, _JSON, headers)
+
+
+async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request, of whichever chain it was sent to (ASGI)."""
+    face: BifHttp = scope["state"]["face"]
+    try:
+        response = await face.answer(scope, receive)
+    except GoneError:
+        return
+    except asyncio.CancelledError:
+        if not face.closing:
+            raise
+        return
+    await send_response(response, send)
+
+
+def _is_developer(path: str) -> bool:
+    return f"/{path.lstrip('/')}/".startswith(f"{developer.PATH}/")
+
+
+def _failure(code: ErrorCode, text: str, headers: Headers = ()) -> Response:
+    document = answers.refusal(RefusedError(code, text))
+    return Response(HTTPStatus.OK, styled(document), _JSON, headers)

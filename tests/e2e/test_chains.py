@@ -1,0 +1,48 @@
+"""Both chains in a network: funded accounts, both faces' addresses, anchored headers."""
+
+import asyncio
+
+from chain_anchor.bif.keys import PrivateKey
+from resolver.chains import Chains
+from tests.bif_chains import pay
+from tests.bif_nodes import signed
+
+HOSTS = ("127.0.0.1",)
+
+
+async def test_both_chains_serve_and_anchor(tmp_path):
+    chains = Chains(1, tmp_path, HOSTS, 0, "stepped")
+    await chains.start()
+    try:
+        main, backbone = chains.describe()
+        assert (main["role"], backbone["role"]) == ("super", "backbone")
+        assert backbone["parent"] == main["name"]
+        assert main["genesis"] != backbone["genesis"]
+        assert main["accounts"] == backbone["accounts"]
+        entry = main["accounts"][0]
+        key = PrivateKey.parse(entry["private_key"])
+        assert key.address() == entry["address"]
+        to = main["accounts"][9]["address"]
+        blocks = chains.main.node.subscribe()
+        for nonce in range(1, 9):
+            sent = [signed(key, nonce, pay(to, 1))]
+            assert await chains.backbone.node.submit(sent) == [None]
+        async with asyncio.timeout(10):
+            await blocks.next()
+            while chains.anchored(5) is None:
+                await blocks.next()
+        found = chains.anchored(5)
+        assert found.seq == 8
+        assert chains.main.node.ledger.transaction(found.transaction) is not None
+    finally:
+        await chains.close()
+
+
+async def test_the_same_seed_gives_the_same_chains(tmp_path):
+    described = []
+    for name in ("one", "other"):
+        chains = Chains(7, tmp_path / name, HOSTS, 0, "stepped")
+        await chains.start()
+        described.append([chain.genesis for chain in chains.all])
+        await chains.close()
+    assert described[0] == described[1]

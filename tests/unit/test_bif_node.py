@@ -1,0 +1,247 @@
+"""A running chain: grouping, answering, going back, and what a restart finds."""
+
+import asyncio
+
+import pytest
+
+from chain_anchor.bif.blocks import check_follows
+from chain_anchor.bif.certificates import check_certificate
+from chain_anchor.bif.errors import (
+    ChainStoppedError,
+    CorruptChainError,
+    ErrorCode,
+    RefusedError,
+    StorageError,
+)
+from chain_anchor.bif.header_anchoring import HeaderAnchoring
+from chain_anchor.bif.ledger import ClosedBlock
+from chain_anchor.bif.listeners import SlowReaderError
+from chain_anchor.bif.node import ChainNode
+from tests.bif_chains import ALICE, BOB, CAROL, DAVE, pay
+from tests.bif_nodes import running, settings, signed
+
+
+def balance(node, key):
+    return node.ledger.state(0).account(key.address()).balance
+
+
+async def test_an_answered_transfer_is_in_a_durable_block(tmp_path):
+    async with running(tmp_path) as node:
+        before = balance(node, BOB)
+        sent = signed(ALICE, 1, pay(BOB, 7))
+        assert await node.submit([sent]) == [None]
+        assert balance(node, BOB) == before + 7
+        last = node.ledger.last
+        found = await node.run(lambda ledger: ledger.transaction(sent.hash))
+        assert found.message.ledger_seq == last.seq == 2
+    async with running(tmp_path) as node:
+        assert node.ledger.last == last
+        assert balance(node, BOB) == before + 7
+
+
+async def test_what_arrives_while_a_block_is_closed_shares_the_next(tmp_path):
+    async with running(tmp_path) as node:
+        sent = [signed(ALICE, number + 1, pay(BOB, 1)) for number in range(60)]
+        results = await asyncio.gather(*(node.submit([item]) for item in sent))
+        assert results == [[None]] * 60
+        assert node.statistics()["transactions"] == 60
+        assert node.statistics()["blocks"] < 10
+        assert not len(node.pool)
+
+
+async def test_one_wrong_transaction_does_not_stop_the_others(tmp_path):
+    async with running(tmp_path) as node:
+        sent = [
+            signed(ALICE, 1, pay(BOB, 1)),
+            signed(BOB, 0),
+            signed(CAROL, 1, pay(BOB, 1)),
+        ]
+        first, wrong, last = await node.submit(sent)
+        assert (first, last) == (None, None)
+        assert wrong.code is ErrorCode.BAD_SEQUENCE
+
+
+async def test_a_gap_waits_and_is_filled(tmp_path):
+    async with running(tmp_path) as node:
+        assert await node.submit([signed(ALICE, 2, pay(BOB, 1))]) == [None]
+        assert len(node.pool) == 1
+        assert await node.submit([signed(ALICE, 1, pay(BOB, 1))]) == [None]
+        assert not len(node.pool)
+        assert node.ledger.last.tx_count == 2
+
+
+async def test_a_transaction_sent_twice_is_told_to_be_there(tmp_path):
+    async with running(tmp_path) as node:
+        sent = signed(ALICE, 1, pay(BOB, 1))
+        first, again = await node.submit([sent, sent])
+        assert first is None
+        assert again.code is ErrorCode.ALREADY_EXIST
+
+
+async def test_by_hand_a_block_is_closed_only_when_told(tmp_path):
+    async with running(tmp_path) as node:
+        await node.set_mining("manual")
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+        assert node.ledger.last.seq == 1
+        assert (await node.mine(3)).seq == 4
+        assert node.ledger.last.tx_count == 1
+
+
+async def test_at_intervals_empty_blocks_come_if_asked_for(tmp_path):
+    async with running(tmp_path) as node:
+        subscription = node.subscribe()
+        await node.set_mining("interval", 1, empty=True)
+        async with asyncio.timeout(10):
+            event = await subscription.next()
+        assert isinstance(event, ClosedBlock)
+        assert not event.applied
+
+
+async def test_revert_restores_state_hashes_and_clock(tmp_path):
+    async with running(tmp_path) as node:
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+        before, at = node.ledger.last.hash, node.now()
+        number = await node.snapshot()
+        sent = [signed(ALICE, 2, pay(BOB, 5)), signed(ALICE, 3, pay(CAROL, 6))]
+        await node.submit(sent[:1])
+        await node.submit(sent[1:])
+        await node.advance(10**9)
+        assert (await node.revert(number)).hash == before
+        assert node.now() == at
+        assert node.ledger.transaction(sent[0].hash) is None
+        assert node.ledger.header(3) is None
+        await node.submit(sent)
+        with pytest.raises(RefusedError):
+            await node.revert(number)
+
+
+async def test_snapshots_outlast_a_restart(tmp_path):
+    async with running(tmp_path) as node:
+        number = await node.snapshot()
+        first = node.ledger.last.hash
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+    async with running(tmp_path) as node:
+        await node.submit([signed(ALICE, 2, pay(BOB, 1))])
+        assert (await node.revert(number)).hash == first
+
+
+async def test_the_clock_goes_forward_only(tmp_path):
+    async with running(tmp_path) as node:
+        await node.advance(3600 * 10**6)
+        await node.mine()
+        at = node.ledger.last.close_time
+        with pytest.raises(RefusedError):
+            await node.set_time(at)
+        await node.set_time(at + 5)
+        assert (await node.mine()).close_time == at + 5
+
+
+async def test_a_balance_is_set_in_a_block(tmp_path):
+    async with running(tmp_path) as node:
+        header = await node.set_balance(DAVE.address(), 42)
+        check_follows(node.ledger.header(1), header)
+        assert balance(node, DAVE) == 42
+
+
+async def test_a_crashed_leader_is_followed_by_the_next(tmp_path):
+    async with running(tmp_path) as node:
+        node.set_fault("leader_crash", delay_ms=0)
+        await node.mine()
+        validators = node.ledger.validators
+        assert [node.leader(1), node.leader(2)] == list(validators[:2])
+
+
+async def test_a_lost_transaction_is_taken_and_never_seen(tmp_path):
+    async with running(tmp_path) as node:
+        node.set_fault("lost_transaction")
+        sent = signed(ALICE, 1, pay(BOB, 1))
+        assert await node.submit([sent]) == [None]
+        assert node.pool.get(sent.hash) is None
+        assert node.ledger.last.seq == 1
+        assert await node.submit([sent]) == [None]
+        assert node.ledger.last.seq == 2
+
+
+async def test_a_certificate_convinces_who_pins_the_validators(tmp_path):
+    async with running(tmp_path) as node:
+        header = await node.mine()
+        octets = node.certificate(header.seq)
+        check_certificate(octets, header.hash, node.ledger.validators)
+
+
+async def test_who_reads_too_slowly_is_given_up(tmp_path):
+    async with running(tmp_path) as node:
+        subscription = node.subscribe(limit=2)
+        await node.mine(5)
+        assert node.statistics()["slow_readers"] == 1
+        for _ in range(2):
+            await subscription.next()
+        with pytest.raises(SlowReaderError):
+            await subscription.next()
+
+
+async def test_a_closed_chain_takes_nothing(tmp_path):
+    node = ChainNode(settings(tmp_path))
+    await node.start()
+    await node.close()
+    with pytest.raises(ChainStoppedError):
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+
+
+async def test_the_same_submissions_give_the_same_octets(tmp_path):
+    hashes = []
+    for name in ("one", "other"):
+        async with running(tmp_path / name) as node:
+            for nonce in range(1, 6):
+                await node.submit([signed(ALICE, nonce, pay(BOB, nonce))])
+                await node.submit([signed(CAROL, nonce, pay(DAVE, nonce))])
+            seqs = range(1, node.ledger.last.seq + 1)
+            hashes.append([node.ledger.header(seq).SerializeToString() for seq in seqs])
+    assert hashes[0] == hashes[1]
+    assert len(hashes[0]) == 11
+
+
+async def test_a_changed_octet_is_noticed(tmp_path):
+    async with running(tmp_path) as node:
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+        octets = node.ledger.last.SerializeToString()
+    file = tmp_path / "data.mdb"
+    data = bytearray(file.read_bytes())
+    place = data.find(octets)
+    while place >= 0:
+        data[place + 5] ^= 1
+        place = data.find(octets, place + 1)
+    file.write_bytes(data)
+    with pytest.raises(CorruptChainError, match="checksum"):
+        await ChainNode(settings(tmp_path)).start()
+
+
+async def test_an_older_copy_of_the_data_is_refused(tmp_path):
+    async with running(tmp_path) as node:
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+    older = (tmp_path / "data.mdb").read_bytes()
+    async with running(tmp_path) as node:
+        await node.submit([signed(ALICE, 2, pay(BOB, 1))])
+    (tmp_path / "data.mdb").write_bytes(older)
+    with pytest.raises(StorageError, match="older copy"):
+        await ChainNode(settings(tmp_path)).start()
+
+
+async def test_every_kth_header_is_anchored_in_the_main_chain(tmp_path):
+    async with (
+        running(tmp_path / "main") as main,
+        running(tmp_path / "sub", "sub", "hany") as sub,
+    ):
+        headers = HeaderAnchoring(sub, main, DAVE, every=3, still_seconds=None)
+        blocks = main.subscribe()
+        headers.start()
+        await sub.mine(7)
+        async with asyncio.timeout(10):
+            while main.ledger.last.seq < 3:
+                await blocks.next()
+        await headers.close()
+        for wanted, seq in ((1, 3), (3, 3), (4, 6)):
+            assert headers.anchored(wanted).seq == seq
+        assert headers.anchored(7) is None
+        value = main.ledger.state(0).metadata(DAVE.address(), "hany/6").value
+        assert sub.ledger.header(6).hash.hex() in value
