@@ -348,7 +348,7 @@ def check_empty(tables: Tables) -> None:
     Raises:
         CorruptLogError: It has entries.
     """
-    for table in (rows.TABLE, entry_rows.TABLE, MAP_TABLE):
+    for table in (META_TABLE, rows.TABLE, entry_rows.TABLE, MAP_TABLE):
         for key, _ in tables.items(table):
             raise CorruptLogError(table, key, "a log without a head has entries")
 

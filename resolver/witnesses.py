@@ -35,7 +35,7 @@ from resolver.errors import ResolverError, SetupError
 MAX_WITNESSES = 32
 """As many as C2SP tlog-policy asks for."""
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 5.0
 
 Consistency = Callable[[int], Sequence[bytes]]
 """Gives the consistency path from an old size to the checkpoint's."""

@@ -298,10 +298,13 @@ class LmdbStore:
         # One transaction for all: each costs a sync, and a network has many.
         with self._environment.begin(write=True) as transaction:
             self._metas.make_durable()
-            _check_names(transaction)
+            tables = _check_names(transaction)
             self._name_tables(create=True, txn=transaction)
             self._check_format(transaction)
-            self._check_transaction(transaction, transaction.id() - 1, kept)
+            newest = transaction.id() - 1
+            found = self._check_transaction(transaction, newest, kept)
+            if found != newest or transaction.stat()["entries"] != tables:
+                self._put_transaction(transaction)
         self._metas.keep()
 
     def _name_tables(self, **options: Any) -> None:
@@ -334,19 +337,30 @@ class LmdbStore:
             )
             raise VersionError(message)
 
-    def _check_transaction(self, transaction: Any, newest: int, kept: int) -> None:
+    def _check_transaction(self, transaction: Any, newest: int, kept: int) -> int:
         """Check that the meta page of the newest transaction leads to its own tree.
 
         Or to that of the last one that was ours: another program may have written.
+
+        Returns:
+            The transaction that the tree names.
         """
         octets = transaction.get(_TRANSACTION_KEY, db=self.meta)
-        found = _U64.unpack(octets)[0] if octets else newest
-        if found not in (newest, kept):
+        found = int(_U64.unpack(octets)[0]) if octets else newest
+        # A copy that the engine has compacted counts from 1 again.
+        if found not in (newest, kept) and newest > 1:
             message = (
                 f"its newest meta page, of transaction {newest}, leads to what "
                 f"transaction {found} wrote: a meta page is damaged"
             )
             raise CorruptError(message)
+        return found
+
+    def _put_transaction(self, transaction: Any) -> int:
+        """Write into a tree of which transaction it is."""
+        number: int = transaction.id()
+        transaction.put(_TRANSACTION_KEY, _U64.pack(number), db=self.meta)
+        return number
 
     def snapshot(self) -> LmdbSnapshot:
         """Open a view of the last write.
@@ -398,9 +412,7 @@ class LmdbStore:
                 tables = LmdbTables(transaction, self.log_tables)
                 self._put_sealed(transaction, sealer.seal(batch, tables))
             self._put(transaction, batch)
-            number: int = transaction.id()
-            transaction.put(_TRANSACTION_KEY, _U64.pack(number), db=self.meta)
-        return number
+            return self._put_transaction(transaction)
 
     def _is_stuck(self) -> bool:
         """Tell whether the engine takes no transactions any more."""
@@ -497,10 +509,13 @@ class LmdbStore:
             metas.close()
 
 
-def _check_names(transaction: Any) -> None:
+def _check_names(transaction: Any) -> int:
     """Check that the list of tables is whole, before one that is missing is made.
 
     Without it a damaged list would be a new, empty registry with a new log.
+
+    Returns:
+        How many there are.
     """
     with transaction.cursor() as cursor:
         names = list(cursor.iternext(keys=True, values=False))
@@ -513,6 +528,7 @@ def _check_names(transaction: Any) -> None:
         if name not in known:
             message = f"there is no table {name!r}: the list of tables is damaged"
             raise CorruptError(message)
+    return len(names)
 
 
 def _encode_home(home: Home) -> bytes:

@@ -12,8 +12,8 @@ from chain_anchor.merkle import root_of
 from chain_anchor.note import Note, VerifierKey, open_note
 from chain_anchor.rotation import verify_rotation
 from chain_anchor.rows import TABLE as ROWS_TABLE, Rows, protected
-from registry.store.lmdb import LmdbTables
 from resolver.auditing.journal import JournalCheck
+from resolver.auditing.searched import Searched
 from resolver.log_keys import LogKeys
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _SERIAL, _GENERATION = b"serial", b"generation"
 
 
-def signer_key(tables: LmdbTables, keys: LogKeys) -> VerifierKey:
+def signer_key(tables: Searched, keys: LogKeys) -> VerifierKey:
     """Give the key that signs now, by what the store says."""
     octets = tables.get(META_TABLE, _GENERATION) or b""
     return keys.signer(int.from_bytes(octets)).key
 
 
 def check_log_meta(
-    tables: LmdbTables,
+    tables: Searched,
     keys: LogKeys,
     pinned: Sequence[VerifierKey],
     journal: JournalCheck,
@@ -63,7 +63,7 @@ def check_log_meta(
 
 
 def check_seen(
-    tables: LmdbTables,
+    tables: Searched,
     keys: LogKeys,
     seen: Sequence[tuple[str, str]],
     findings: "Findings",
@@ -91,7 +91,7 @@ def check_seen(
 
 
 def _follow_rotations(
-    tables: LmdbTables, keys: LogKeys, rotations: Sequence[tuple[int, Rotation]]
+    tables: Searched, keys: LogKeys, rotations: Sequence[tuple[int, Rotation]]
 ) -> list[VerifierKey]:
     """Recheck the rotations; gives the keys that have signed, in their order."""
     chain = [keys.signer().key]

@@ -21,6 +21,7 @@ from resolver.auditing.findings import Finding, Findings
 from resolver.auditing.journal import JOURNAL, JournalCheck, Lines, Seen
 from resolver.auditing.log_meta import check_log_meta, signer_key
 from resolver.auditing.registry import RECORDS, RegistryCheck
+from resolver.auditing.searched import Searched
 from resolver.log_drafts import Drafter
 from resolver.log_keys import LogKeys
 
@@ -87,7 +88,7 @@ def audit_node(
         tell: Told of progress.
         engine: Makes the engine that replays so many entries.
     """
-    tables, findings = snapshot.all_tables, Findings()
+    tables, findings = Searched(snapshot), Findings()
     journal = JournalCheck(Lines(tables.items(JOURNAL)), findings)
     head: StoredHead | None = None
     replay: Replay | None = None

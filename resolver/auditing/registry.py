@@ -17,6 +17,7 @@ from registry.store.interface import Home, Tally
 from registry.store.lmdb import FORMAT, LmdbSnapshot, key_of
 from resolver.auditing.findings import Findings
 from resolver.auditing.journal import JOURNAL, JournalCheck, Lines
+from resolver.auditing.searched import Searched
 from resolver.log_drafts import Drafter
 
 RECORDS, HOMES, META = "records", "homes", "meta"
@@ -42,7 +43,7 @@ class RegistryCheck:
         self.records = 0
         self.homes = 0
         self._snapshot = snapshot
-        self._tables = snapshot.all_tables
+        self._tables = Searched(snapshot)
         self._drafter = drafter
         self._journal = journal
         self._replay = replay

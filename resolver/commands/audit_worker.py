@@ -21,6 +21,7 @@ from registry.store.lmdb import LmdbSnapshot, LmdbStore
 from resolver.auditing.findings import Finding, Findings
 from resolver.auditing.log_meta import check_seen
 from resolver.auditing.node import audit_node, parts_of
+from resolver.auditing.searched import Searched
 from resolver.keys import SeededKeys
 from resolver.log_keys import LogKeys, log_origin
 
@@ -63,7 +64,7 @@ def _audit(snapshot: LmdbSnapshot, keys: LogKeys, job: Job) -> dict[str, Any]:
 
 def _compare(snapshot: LmdbSnapshot, keys: LogKeys, job: Job) -> dict[str, Any]:
     findings = Findings()
-    check_seen(snapshot.all_tables, keys, job["seen"], findings)
+    check_seen(Searched(snapshot), keys, job["seen"], findings)
     return {"findings": [found._asdict() for found in findings.found]}
 
 

@@ -86,6 +86,19 @@ def test_what_is_kept_may_be_older_than_the_data(tmp_path, later):
     assert serial_of(tmp_path) == later[-1]
 
 
+def test_another_program_may_have_written(tmp_path):
+    write(tmp_path, 1)
+    for serial in range(2, 5):
+        for _ in range(serial):
+            with lmdb.open(str(tmp_path), max_dbs=8) as environment:
+                meta = environment.open_db(b"meta")
+                with environment.begin(write=True, db=meta) as transaction:
+                    transaction.put(b"serial", serial.to_bytes(8))
+        for _ in range(2):
+            assert serial_of(tmp_path) == serial
+            LmdbStore(tmp_path, read_only=True).close()
+
+
 def test_what_is_kept_may_be_missing_or_damaged(tmp_path):
     write(tmp_path, 1, 2)
     kept = tmp_path / NEWEST_FILE
