@@ -2,17 +2,12 @@
 
 Four tables of its own, and those of `LOG_TABLES`, which belong to the sealer:
 
-    TABLE     KEY                                   VALUE
-    records   canonical name, or its head and hash  `registry.model.record`
-    homes     prefix                                checksum, state, HS_ADMIN values
-    journal   serial, 8 octets                      `registry.journal`
+    TABLE     KEY                                    VALUE
+    records   `registry.store.lmdb_snapshot.key_of`  `registry.model.record`
+    homes     prefix                                 checksum, state, HS_ADMIN values
+    journal   serial, 8 octets                       `registry.journal`
     meta      `format`, `serial`, `transaction`,
-              `tally:`PREFIX                        integers, 8 octets each
-
-LMDB keys hold 511 octets and identifiers 2 048, so a long name is cut after
-`_HEAD_OCTETS` and the SHA-256 of the whole takes the place of the rest; the
-record then carries its name. The head is long enough to keep every prefix
-together for listing.
+              `tally:`PREFIX                         integers, 8 octets each
 
 Caveats, from LMDB's own: never open one environment twice in a process, never
 use it across a fork, keep read transactions short (a stale one makes the file
@@ -26,14 +21,9 @@ what is read from then on, until a restart.
 
 import contextlib
 import errno
-import functools
-import hashlib
 import os
-import struct
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import lmdb
 
@@ -45,187 +35,32 @@ from registry.errors import (
     StoreError,
     VersionError,
 )
-from registry.model.record import Record, decode_record, encode_record
-from registry.model.value import decode_values, encode_values
+from registry.model.record import Record, encode_record
 from registry.store.interface import (
     LOG_TABLES,
     Batch,
-    Home,
     Puts,
     Sealer,
-    Tables,
-    Tally,
+)
+from registry.store.lmdb_snapshot import (
+    TALLY,
+    TALLY_KEY,
+    U64,
+    LmdbSnapshot,
+    LmdbTables,
+    encode_home,
+    is_cut,
+    key_of,
+    read_error,
 )
 from registry.store.meta_pages import MetaPages, check_newest
 
 FORMAT = 1
-_MAX_KEY_OCTETS = 511
-_HEAD_OCTETS = 440
 _INITIAL_MAP_OCTETS = 1 << 30
-_U64 = struct.Struct("!Q")
-_TALLY = struct.Struct("!QQ")
 _OWN_TABLES = (b"records", b"homes", b"journal", b"meta")
-_TALLY_KEY = b"tally:"
 _TRANSACTION_KEY = b"transaction"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PROBE_OCTETS = 65_536
-
-
-def key_of(name: bytes) -> bytes:
-    """Give the key under which a canonical name is stored."""
-    if len(name) <= _HEAD_OCTETS:
-        return name
-    return name[:_HEAD_OCTETS] + hashlib.sha256(name).digest()
-
-
-def _name_of(key: bytes) -> bytes | None:
-    return key if len(key) <= _HEAD_OCTETS else None
-
-
-class LmdbTables:
-    """The sealer's tables in one transaction."""
-
-    __slots__ = ("_handles", "_transaction")
-
-    def __init__(self, transaction: Any, handles: dict[str, Any]) -> None:
-        self._transaction = transaction
-        self._handles = handles
-
-    def get(self, table: str, key: bytes) -> bytes | None:
-        """Read one entry."""
-        try:
-            octets: bytes | None = self._transaction.get(key, db=self._handles[table])
-        except lmdb.Error as error:
-            raise _entry_error(table, key, error) from error
-        return octets
-
-    def count(self, table: str) -> int:
-        """Count entries, as the engine does."""
-        entries: int = self._transaction.stat(self._handles[table])["entries"]
-        return entries
-
-    def items(self, table: str, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Walk entries by key, from `start` on."""
-        try:
-            with self._transaction.cursor(db=self._handles[table]) as cursor:
-                if cursor.set_range(start):
-                    yield from cursor.iternext()
-        except lmdb.Error as error:
-            raise _entry_error(table, start, error) from error
-
-
-class LmdbSnapshot:
-    """A read transaction; close it soon.
-
-    What the engine raises inside the `with` block leaves it as a `StoreError`.
-    """
-
-    __slots__ = ("_lent", "_store", "_transaction")
-
-    def __init__(
-        self, store: "LmdbStore", transaction: Any, *, lent: bool = False
-    ) -> None:
-        self._store = store
-        self._transaction = transaction
-        self._lent = lent
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
-        error = raised[1] if raised else None
-        if isinstance(error, lmdb.Error):
-            raise _read_error(self._store.directory, error) from error
-
-    def close(self) -> None:
-        """End the transaction, unless it must last."""
-        if not self._lent:
-            self._transaction.abort()
-
-    @property
-    def serial(self) -> int:
-        """Number of the last change."""
-        octets = self._get("meta", self._store.meta, b"serial")
-        return int(_U64.unpack(octets)[0]) if octets else 0
-
-    @property
-    def tables(self) -> Tables:
-        """The sealer's tables."""
-        return LmdbTables(self._transaction, self._store.log_tables)
-
-    @property
-    def transaction(self) -> int:
-        """Number of the transaction that wrote it, as the engine counts."""
-        number: int = self._transaction.id()
-        return number
-
-    @property
-    def all_tables(self) -> "LmdbTables":
-        """Every table as it lies there, for who rechecks all of it."""
-        return LmdbTables(self._transaction, self._store.all_tables)
-
-    def get(self, name: bytes) -> Record | None:
-        """Read a record by canonical name."""
-        octets = self._get("records", self._store.records, key_of(name))
-        if octets is None:
-            return None
-        record = decode_record(octets, _name_of(key_of(name)))
-        if record.name != name:
-            message = f"stored record {record.name!r} lies under the key of {name!r}"
-            raise CorruptError(message)
-        return record
-
-    def home(self, prefix: bytes) -> Home | None:
-        """Read the entry of a prefix that lives here."""
-        octets = self._get("homes", self._store.homes, prefix)
-        return None if octets is None else _decode_home(prefix, octets)
-
-    def homes(self) -> tuple[Home, ...]:
-        """List the prefixes that live here, sorted."""
-        with self._transaction.cursor(db=self._store.homes) as cursor:
-            return tuple(_decode_home(prefix, octets) for prefix, octets in cursor)
-
-    def tally(self, prefix: bytes) -> Tally:
-        """Read the counts of a home."""
-        octets = self._get("meta", self._store.meta, _TALLY_KEY + prefix)
-        return Tally(*_TALLY.unpack(octets)) if octets else Tally()
-
-    def names(self, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
-        """Walk the canonical names under a prefix, after a name.
-
-        The order is that of the keys: names in octet order, long ones by hash.
-        """
-        start = prefix + b"/"
-        with self._transaction.cursor(db=self._store.records) as cursor:
-            found = cursor.set_range(max(start, key_of(after)))
-            if found and after and cursor.key() == key_of(after):
-                found = cursor.next()
-            while found and cursor.key().startswith(start):
-                key = cursor.key()
-                name = _name_of(key)
-                yield name or decode_record(cursor.value(), None).name
-                found = cursor.next()
-
-    def journal(self, after: int) -> Iterator[tuple[int, bytes]]:
-        """Walk the journal's encoded entries, after a serial."""
-        with self._transaction.cursor(db=self._store.entries) as cursor:
-            found = cursor.set_range(_U64.pack(after + 1))
-            while found:
-                key, octets = cursor.item()
-                if len(key) != _U64.size:
-                    message = f"journal {key.hex()}: no key of a journal"
-                    raise CorruptError(message)
-                yield int(_U64.unpack(key)[0]), octets
-                found = cursor.next()
-
-    def _get(self, table: str, handle: Any, key: bytes) -> bytes | None:
-        # Not left to `__exit__`: a group of changes outlives one that cannot be read.
-        try:
-            octets: bytes | None = self._transaction.get(key, db=handle)
-        except lmdb.Error as error:
-            raise _entry_error(table, key, error) from error
-        return octets
 
 
 class LmdbStore:
@@ -315,11 +150,7 @@ class LmdbStore:
             name: self._environment.open_db(name.encode(), **options)
             for name in LOG_TABLES
         }
-
-    @property
-    def all_tables(self) -> dict[str, Any]:
-        """Handles of all tables by name."""
-        return {
+        self._handles = {
             "records": self.records,
             "homes": self.homes,
             "journal": self.entries,
@@ -329,7 +160,7 @@ class LmdbStore:
 
     def _check_format(self, transaction: Any) -> None:
         octets = transaction.get(b"format", db=self.meta)
-        found = _U64.unpack(octets)[0] if octets else FORMAT
+        found = U64.unpack(octets)[0] if octets else FORMAT
         if found > FORMAT:
             message = (
                 f"the registry in {self.directory} has format {found}, "
@@ -346,7 +177,7 @@ class LmdbStore:
             The transaction that the tree names.
         """
         octets = transaction.get(_TRANSACTION_KEY, db=self.meta)
-        found = int(_U64.unpack(octets)[0]) if octets else newest
+        found = int(U64.unpack(octets)[0]) if octets else newest
         # A copy that the engine has compacted counts from 1 again.
         if found not in (newest, kept) and newest > 1:
             message = (
@@ -359,7 +190,7 @@ class LmdbStore:
     def _put_transaction(self, transaction: Any) -> int:
         """Write into a tree of which transaction it is."""
         number: int = transaction.id()
-        transaction.put(_TRANSACTION_KEY, _U64.pack(number), db=self.meta)
+        transaction.put(_TRANSACTION_KEY, U64.pack(number), db=self.meta)
         return number
 
     def snapshot(self) -> LmdbSnapshot:
@@ -369,13 +200,16 @@ class LmdbStore:
             StoreError: The engine cannot.
         """
         try:
-            return LmdbSnapshot(self, self._environment.begin())
+            return self._view(self._environment.begin())
         except lmdb.PanicError as error:
             if self._before is None:
-                raise _read_error(self.directory, error) from error
-            return LmdbSnapshot(self, self._before, lent=True)
+                raise read_error(self.directory, error) from error
+            return self._view(self._before, lent=True)
         except lmdb.Error as error:
-            raise _read_error(self.directory, error) from error
+            raise read_error(self.directory, error) from error
+
+    def _view(self, transaction: Any, *, lent: bool = False) -> LmdbSnapshot:
+        return LmdbSnapshot(self.directory, self._handles, transaction, lent=lent)
 
     def get(self, name: bytes) -> Record | None:
         """Read one record in a view of its own."""
@@ -449,7 +283,7 @@ class LmdbStore:
             if record is None:
                 transaction.delete(key, db=self.records)
             else:
-                named = len(name) > _HEAD_OCTETS
+                named = is_cut(name)
                 puts.append((key, encode_record(record, named=named)))
         # Sorted keys let LMDB fill leaves left to right.
         puts.sort()
@@ -458,15 +292,15 @@ class LmdbStore:
             if home is None:
                 transaction.delete(prefix, db=self.homes)
             else:
-                transaction.put(prefix, _encode_home(home), db=self.homes)
-        journal = [(_U64.pack(serial), entry) for serial, entry in batch.journal]
+                transaction.put(prefix, encode_home(home), db=self.homes)
+        journal = [(U64.pack(serial), entry) for serial, entry in batch.journal]
         self._put_many(transaction, self.entries, journal, append=True)
         meta = [
-            (_TALLY_KEY + prefix, _TALLY.pack(*tally))
+            (TALLY_KEY + prefix, TALLY.pack(*tally))
             for prefix, tally in batch.tallies.items()
         ]
-        meta.append((b"serial", _U64.pack(batch.serial)))
-        meta.append((b"format", _U64.pack(FORMAT)))
+        meta.append((b"serial", U64.pack(batch.serial)))
+        meta.append((b"format", U64.pack(FORMAT)))
         self._put_many(transaction, self.meta, meta)
 
     def _put_sealed(self, transaction: Any, puts: Puts) -> None:
@@ -529,31 +363,6 @@ def _check_names(transaction: Any) -> int:
             message = f"there is no table {name!r}: the list of tables is damaged"
             raise CorruptError(message)
     return len(names)
-
-
-def _encode_home(home: Home) -> bytes:
-    rest = bytes((home.active,)) + encode_values(home.admins)
-    return struct.pack("!I", zlib.crc32(rest, zlib.crc32(home.prefix))) + rest
-
-
-# A node has few homes and reads one with every question; what the octets say, and
-# whether they are right, depends on nothing else.
-@functools.lru_cache(maxsize=1024)
-def _decode_home(prefix: bytes, octets: bytes) -> Home:
-    checksum = zlib.crc32(octets[4:], zlib.crc32(prefix))
-    if len(octets) < 9 or struct.pack("!I", checksum) != octets[:4]:
-        message = f"stored home {prefix!r}: its checksum does not match"
-        raise CorruptError(message)
-    return Home(prefix, bool(octets[4]), decode_values(octets[5:]))
-
-
-def _read_error(directory: Path, error: lmdb.Error) -> StoreError:
-    return StoreError(f"the registry in {directory} cannot be read: {error}")
-
-
-def _entry_error(table: str, key: bytes, error: lmdb.Error) -> StoreError:
-    shown = key.decode("ascii", "backslashreplace") if key.isascii() else key.hex()
-    return StoreError(f"{table} {shown} cannot be read: {error}")
 
 
 def _store_error(directory: Path, error: lmdb.Error) -> StoreError:

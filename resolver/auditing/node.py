@@ -16,7 +16,7 @@ from chain_anchor.buckets import PlainEngine
 from chain_anchor.log import HEAD_KEY, META_TABLE, Engine
 from chain_anchor.note import VerifierKey
 from chain_anchor.rows import TABLE as ROWS_TABLE
-from registry.store.lmdb import LmdbSnapshot
+from registry.store.lmdb_snapshot import LmdbSnapshot
 from resolver.auditing.findings import Finding, Findings
 from resolver.auditing.journal import JOURNAL, JournalCheck, Lines, Seen
 from resolver.auditing.log_meta import check_log_meta, signer_key

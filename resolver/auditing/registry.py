@@ -14,7 +14,8 @@ from registry.journal import Operation
 from registry.model.identifier import prefix_of
 from registry.model.record import Record, decode_record
 from registry.store.interface import Home, Tally
-from registry.store.lmdb import FORMAT, LmdbSnapshot, key_of
+from registry.store.lmdb import FORMAT
+from registry.store.lmdb_snapshot import LmdbSnapshot, key_of
 from resolver.auditing.findings import Findings
 from resolver.auditing.journal import JOURNAL, JournalCheck, Lines
 from resolver.auditing.searched import Searched

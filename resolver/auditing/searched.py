@@ -8,7 +8,7 @@ that whole, while a client is told that there is no such identifier.
 from collections.abc import Iterator
 
 from chain_anchor.errors import CorruptLogError
-from registry.store.lmdb import LmdbSnapshot
+from registry.store.lmdb_snapshot import LmdbSnapshot
 
 
 class Searched:

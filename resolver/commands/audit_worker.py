@@ -17,7 +17,8 @@ from typing import Any
 
 from chain_anchor.note import VerifierKey
 from registry.errors import StoreError
-from registry.store.lmdb import LmdbSnapshot, LmdbStore
+from registry.store.lmdb import LmdbStore
+from registry.store.lmdb_snapshot import LmdbSnapshot
 from resolver.auditing.findings import Finding, Findings
 from resolver.auditing.log_meta import check_seen
 from resolver.auditing.node import audit_node, parts_of

@@ -25,6 +25,7 @@ from registry.model.record import Record, make_record
 from registry.store import lmdb as lmdb_engine
 from registry.store.interface import Batch, Home, Store, Tally
 from registry.store.lmdb import LmdbStore
+from registry.store.lmdb_snapshot import key_of
 from tests.registries import OWNER, PREFIX, admin, home, name, url
 
 
@@ -450,7 +451,7 @@ def flip(octets: bytes, position: int) -> bytes:
 @pytest.mark.parametrize("subject", [name("x"), long_name(900)])
 def test_a_damaged_record_is_not_served(engine, store, subject):
     store.write(batch(1, record(subject), record(name("good"))))
-    key = lmdb_engine.key_of(subject)
+    key = key_of(subject)
     octets = engine.read(store, "records", key)
     for position in range(len(octets)):
         engine.put(store, "records", key, flip(octets, position))
@@ -462,7 +463,7 @@ def test_a_damaged_record_is_not_served(engine, store, subject):
 def test_a_record_under_another_key_is_not_served(engine, store):
     first, second = long_name(900, b"X"), long_name(900, b"Y")
     store.write(batch(1, record(first), record(second)))
-    keys = [lmdb_engine.key_of(subject) for subject in (first, second)]
+    keys = [key_of(subject) for subject in (first, second)]
     engine.put(store, "records", keys[1], engine.read(store, "records", keys[0]))
     assert store.get(first) == record(first)
     with pytest.raises(CorruptError):
