@@ -24,11 +24,6 @@ def entry_key(number: int) -> bytes:
     return _KEY.pack(number)
 
 
-def row_number(key: bytes) -> int:
-    """Give the row of a key."""
-    return int(_KEY.unpack(key)[0])
-
-
 def framed(entry: bytes) -> bytes:
     """Put an entry's length in front of it (C2SP tlog-tiles)."""
     return _LENGTH.pack(len(entry)) + entry

@@ -4,7 +4,6 @@ Every view describes itself: its head is stored with it. What a view gives is ch
 before it is given, so damage on the disk becomes an error, never a wrong proof.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
 from chain_anchor import entry_rows, rows
@@ -184,12 +183,3 @@ def bundle_of(
         record=octets,
         commitment=commitment,
     )
-
-
-def with_history(bundle: Bundle, view: LogView) -> Sequence[bytes]:
-    """Give the earlier entries of what a bundle proves."""
-    if bundle.entry is None:
-        return ()
-    change = decode_entry(bundle.entry)
-    assert isinstance(change, Change)
-    return view.history(change)

@@ -101,7 +101,7 @@ class Registry:
         self._scheduled = False
         self._idle: asyncio.Future[None] | None = None
         self._followers: list[Follower] = []
-        self.confirm: Callable[[], Awaitable[None]] | None = None
+        self.confirm: Callable[[], Awaitable[object]] | None = None
         """What a durable group waits for before it is acknowledged, if anything."""
 
         self.stopped: StoreError | None = None
@@ -295,7 +295,7 @@ class Registry:
             self.stopped = StoreError(f"the sealed group cannot be served: {error!r}")
             _report(self._sealer, error)
 
-    def _confirmed(self, task: "asyncio.Future[None]", group: _Group) -> None:
+    def _confirmed(self, task: "asyncio.Future[object]", group: _Group) -> None:
         self._go_on()
         try:
             task.result()

@@ -20,7 +20,8 @@ from chain_anchor.bundle import Bundle
 from chain_anchor.checkpoint import Checkpoint
 from chain_anchor.continuity import check_continuity
 from chain_anchor.entries import Restart, encode_restart
-from chain_anchor.errors import ForkError, RollbackError, WitnessError
+from chain_anchor.errors import AnchorError, ForkError, RollbackError
+from chain_anchor.note import Signature
 from registry.errors import RegistryError
 from registry.service import Registry
 from resolver.children import ChildReport
@@ -30,7 +31,11 @@ from resolver.sealing import Sealing
 from resolver.witnesses import WitnessAddress, Witnesses
 
 INTERVAL_SECONDS = 1.0
+"""Between two looks at what has grown: what a parent's log may be behind."""
+
 _MEMORY = "this account"
+_NOT_TOLD = "the log above is not told of this one"
+_NOT_COSIGNED = "a witness does not cosign"
 
 
 @dataclass(slots=True)
@@ -84,9 +89,6 @@ class Oversight:
         for name, overseen in logs.items():
             overseen.ancestors = tuple(_ancestors(name, logs, parents))
             overseen.sealing.lead_up = overseen.lead_up
-            if overseen.ancestors:
-                own, *further = overseen.ancestors
-                overseen.sealing.extend = partial(own.extend, further=tuple(further))
 
     def ask_witnesses(self, addresses: Sequence[WitnessAddress], quorum: int) -> None:
         """Have checkpoints cosigned from now on; by `quorum` before acknowledgement.
@@ -116,7 +118,7 @@ class Oversight:
         for overseen in self.logs.values():
             witnesses = overseen.witnesses
             if witnesses is not None and witnesses.quorum:
-                overseen.registry.confirm = _Confirming(overseen, witnesses)
+                overseen.registry.confirm = partial(_cosign, overseen, witnesses)
         self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
@@ -189,10 +191,10 @@ class Oversight:
             return
         try:
             await overseen.report.report()
-        except RegistryError as error:
-            overseen.problems["parent"] = str(error)
+        except (RegistryError, AnchorError) as error:
+            self._note(overseen, _NOT_TOLD, str(error))
         else:
-            overseen.problems.pop("parent", None)
+            self._note(overseen, _NOT_TOLD, "")
 
     async def _feed(self, overseen: Overseen) -> None:
         witnesses, size = overseen.witnesses, overseen.sealing.log.head.size
@@ -201,12 +203,34 @@ class Oversight:
         if witnesses.quorum and overseen.fed:
             return  # each group has been cosigned since the first time
         try:
-            await _cosign(overseen, witnesses)
-        except WitnessError as error:
-            overseen.problems["witnesses"] = str(error)
-        else:
+            signatures = await _cosign(overseen, witnesses)
+        except (RegistryError, AnchorError) as error:
+            self._note(overseen, _NOT_COSIGNED, str(error))
+            return
+        signed = {signature.name for signature in signatures}
+        missing = [each for each in witnesses.watchers if each.key.name not in signed]
+        why = "; ".join(f"{each.key.name}: {each.reason}" for each in missing)
+        self._note(overseen, _NOT_COSIGNED, why)
+        if not missing:
             overseen.fed = size
-            overseen.problems.pop("witnesses", None)
+
+    def _note(self, overseen: Overseen, what: str, why: str) -> None:
+        """Tell people when something stops working, and when all of it does again.
+
+        Once for all logs: what one has the others often have too.
+        """
+        before = self._is_noted(what)
+        if why:
+            overseen.problems[what] = why
+        else:
+            overseen.problems.pop(what, None)
+        if why and not before:
+            self._say(f"{overseen.name}: {what}: {why}")
+        elif before and not self._is_noted(what):
+            self._say(f"no longer: {what}")
+
+    def _is_noted(self, what: str) -> bool:
+        return any(what in overseen.problems for overseen in self.logs.values())
 
     def _complain_once(self, problem: str) -> None:
         if problem != self._complaint:
@@ -214,20 +238,7 @@ class Oversight:
         self._complaint = problem
 
 
-class _Confirming:
-    """Has a group cosigned before it is acknowledged."""
-
-    __slots__ = ("_overseen", "_witnesses")
-
-    def __init__(self, overseen: Overseen, witnesses: Witnesses) -> None:
-        self._overseen = overseen
-        self._witnesses = witnesses
-
-    async def __call__(self) -> None:
-        await _cosign(self._overseen, self._witnesses)
-
-
-async def _cosign(overseen: Overseen, witnesses: Witnesses) -> None:
+async def _cosign(overseen: Overseen, witnesses: Witnesses) -> list[Signature]:
     sealing = overseen.sealing
     head = sealing.log.head
 
@@ -236,6 +247,7 @@ async def _cosign(overseen: Overseen, witnesses: Witnesses) -> None:
 
     signatures = await witnesses.cosign(head.note, consistency)
     sealing.log.cosigned(head.size, signatures)
+    return signatures
 
 
 def _ancestors(

@@ -60,9 +60,6 @@ class Sealing:
         self.lead_up: Callable[[Bundle], Bundle] = lambda bundle: bundle
         """Lets a bundle of the published head reach into the logs above."""
 
-        self.extend: Callable[[Bundle], Bundle] = lambda bundle: bundle
-        """Lets a bundle of the published head reach into the logs above."""
-
         self._keys = keys
         self._store = store
         self._view: Snapshot | None = None

@@ -36,6 +36,8 @@ MAX_WITNESSES = 32
 """As many as C2SP tlog-policy asks for."""
 
 TIMEOUT_SECONDS = 5.0
+"""For a cosignature, which costs a witness a sync; with one second, a loaded machine of
+two cores missed quorums that were only late (emulator convention)."""
 
 Consistency = Callable[[int], Sequence[bytes]]
 """Gives the consistency path from an old size to the checkpoint's."""

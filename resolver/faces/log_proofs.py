@@ -109,7 +109,7 @@ class Proofs:
 
     def with_parents(self, bundle: Bundle) -> Bundle:
         """Let a bundle reach into the logs above, as far as they know this one."""
-        return self._sealing.extend(bundle)
+        return self._sealing.lead_up(bundle)
 
     def rotations(self) -> list[RotationProof]:
         """Give what leads from the log's first key to the one that signs now."""

@@ -12,8 +12,10 @@ from chain_anchor.proof import encode_bundle, verify_bundle
 from chain_anchor.rotation import follow_rotations
 from chain_anchor.statemap import KIND_CHILD, KIND_RECORD
 from chain_anchor.view import bundle_of
+from registry.errors import StoreError
 from resolver.errors import SetupError
 from tests.e2e.networks import SELF_RUN_PREFIX, register, running
+from tests.merkle_trees import witness_key
 
 SUBJECT = f"{SELF_RUN_PREFIX}/NEW"
 
@@ -150,3 +152,44 @@ async def run_once(tmp_path, places, *subjects):
     async with running(tmp_path / "keys", **places) as network:
         node = network.node_of(SELF_RUN_PREFIX)
         await asyncio.gather(*(register(node, subject) for subject in subjects))
+
+
+async def test_a_log_above_that_takes_nothing_is_told_once_and_when_it_does_again(
+    tmp_path,
+):
+    said = []
+    async with running(tmp_path / "keys", say=said.append) as network:
+        await reported(network)
+        top = network.top.registry
+        top.stopped = StoreError("no disk")
+        for _ in range(2):
+            for subject in (f"{SUBJECT}1", f"{SUBJECT}2"):
+                await register(
+                    network.node_of(SELF_RUN_PREFIX), subject, overwrite=True
+                )
+            await watched(network)
+        top.stopped = None
+        await watched(network)
+    told = [line for line in said if "not told" in line]
+    assert [line.startswith("no longer") for line in told] == [False, True]
+    assert "no disk" in told[0]
+
+
+async def test_a_witness_that_is_not_there_is_told_once(tmp_path):
+    key = witness_key("w.example").encode()
+    said = []
+    async with running(
+        tmp_path / "keys", say=said.append, witnesses=(f"{key}@http://127.0.0.1:9",)
+    ) as network:
+        for _ in range(2):
+            await watched(network)
+        fed = [overseen.fed for overseen in network.oversight.logs.values()]
+    assert len([line for line in said if "does not cosign" in line]) == 1
+    assert set(fed) == {0}
+
+
+async def watched(network):
+    """Look at every log once, as the watch does each second."""
+    for overseen in network.oversight.logs.values():
+        await network.oversight._report(overseen)
+        await network.oversight._feed(overseen)
