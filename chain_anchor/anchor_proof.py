@@ -38,8 +38,9 @@ from chain_anchor.bif.certificates import check_certificate
 from chain_anchor.bif.chain_pb2 import LedgerHeader, Operation, Transaction
 from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.transactions import Signature
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
-from chain_anchor.entries import Change, decode_entry
+from chain_anchor.entries import decode_entry
 from chain_anchor.errors import ProofError
 from chain_anchor.merkle import leaf_hash, verify_consistency, verify_inclusion
 from chain_anchor.note import VerifierKey

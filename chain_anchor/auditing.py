@@ -20,16 +20,16 @@ from typing import NamedTuple
 
 from chain_anchor import entry_rows, rows, upper
 from chain_anchor.buckets import Draft
+from chain_anchor.changes import CHANGE
 from chain_anchor.checkpoint import Checkpoint, open_checkpoint
 from chain_anchor.entries import (
-    CHANGE,
     HEADER,
     HEADER_OCTETS,
-    NO_HASH,
     Header,
     decode_entry,
     encode_header,
 )
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import CorruptLogError, FormatError
 from chain_anchor.leaves import LEAF_OCTETS, Digests, read_leaves
 from chain_anchor.log import HEAD_KEY, META_TABLE, Engine, Tables, check_empty

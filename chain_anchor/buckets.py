@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from chain_anchor import merkle, upper
-from chain_anchor.entries import NO_HASH, assemble_change
+from chain_anchor.changes import assemble_change
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import AnchorError, CorruptLogError, EntryError, FormatError
 from chain_anchor.leaves import (
     Digests,

@@ -19,7 +19,7 @@ r"""The proof bundle: everything that proves one key's state, in one file.
      13  parents      count u8 | n x 32, consistency path from the logged checkpoint to
                       this one | logged checkpoint, u16 + n | bundle of kind 3 in the
                       parent's log, whose name is this log's origin
-     14  anchors      on chains, see `chain_anchor.anchors`
+     14  anchors      on chains, see `chain_anchor.anchor_section`
 
 Sections 1 to 6 are always there. 7 excludes 8; neither means that the map is empty.
 9 goes with 7; 10 to 12 need 7. The format is the emulator's convention. It has one
@@ -32,8 +32,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from chain_anchor.anchors import Anchors, decode_anchors, encode_anchors
-from chain_anchor.entries import NO_HASH, decode_entry
+from chain_anchor.anchor_section import decode_anchors, encode_anchors
+from chain_anchor.anchors import Anchors
+from chain_anchor.entries import decode_entry
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import BundleError, FormatError
 from chain_anchor.merkle import MAX_PATH_HASHES
 from chain_anchor.octets import HASH_OCTETS, Reader, short

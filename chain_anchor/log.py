@@ -27,13 +27,8 @@ from typing import NamedTuple, Protocol
 from chain_anchor import entry_rows, rows
 from chain_anchor.buckets import Draft, Sealed
 from chain_anchor.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from chain_anchor.entries import (
-    HEADER_OCTETS,
-    NO_HASH,
-    Header,
-    decode_entry,
-    encode_header,
-)
+from chain_anchor.entries import HEADER_OCTETS, Header, decode_entry, encode_header
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.frontier import EMPTY, Frontier, Grown, frontier_of, tree_append
 from chain_anchor.merkle import EMPTY_ROOT, HASH_OCTETS, leaf_hash, root_of

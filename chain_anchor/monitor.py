@@ -20,16 +20,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from chain_anchor.buckets import Draft
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import Checkpoint, open_checkpoint
-from chain_anchor.entries import (
-    NO_HASH,
-    Change,
-    Entry,
-    Header,
-    Restart,
-    Rotation,
-    decode_entry,
-)
+from chain_anchor.entries import Entry, Header, Restart, Rotation, decode_entry
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import (
     CorruptLogError,
     ForkError,

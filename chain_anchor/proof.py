@@ -18,33 +18,20 @@ The rules are the emulator's convention (tlog notes §5.2); the hashes are those
 6962 and `chain_anchor.statemap`, the checkpoint C2SP's. All that does not hold raises.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from chain_anchor.bundle import (
-    Bundle,
-    Parents,
-    bundle_json,
-    decode_bundle,
-    encode_bundle,
-)
+from chain_anchor.bundle import Bundle, Parents, decode_bundle
+from chain_anchor.changes import Change, record_digest
 from chain_anchor.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
-from chain_anchor.cosignature import Cosignature, check_quorum
-from chain_anchor.entries import (
-    NO_HASH,
-    Change,
-    Header,
-    decode_entry,
-    record_digest,
-)
+from chain_anchor.cosignature import check_quorum
+from chain_anchor.entries import Header, decode_entry
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import ProofError, SignatureError
 from chain_anchor.merkle import leaf_hash, verify_consistency, verify_inclusion
 from chain_anchor.note import Note, VerifierKey
-from chain_anchor.readable import entry_json, readable_text
+from chain_anchor.readable import readable_text
 from chain_anchor.statemap import (
-    ACTIVE,
     EMPTY_ROOT,
     KIND_CHILD,
     MapProof,
@@ -53,86 +40,13 @@ from chain_anchor.statemap import (
     verify_absence,
     verify_presence,
 )
+from chain_anchor.verified import Verified
 
 if TYPE_CHECKING:
     from chain_anchor.anchor_proof import PinnedChain, VerifiedAnchors
 
-__all__ = [
-    "Bundle",
-    "Parents",
-    "PinnedKeys",
-    "Verified",
-    "bundle_json",
-    "decode_bundle",
-    "describe",
-    "encode_bundle",
-    "verify_bundle",
-]
-
 PinnedKeys = Mapping[str, Sequence[VerifierKey]]
 """Keys that are believed, by the origin they may sign for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What a bundle proves."""
-
-    origin: str
-    size: int
-    """Entries of the log under the checkpoint."""
-
-    root: bytes
-    checkpoint: bytes
-    """The signed note."""
-
-    cosignatures: tuple[Cosignature, ...]
-    """Those by known witnesses; all of them hold."""
-
-    header: Header
-    kind: int
-    name: bytes
-    state: State | None
-    """None if the key was never in the map."""
-
-    change: Change | None
-    """The entry that made the state."""
-
-    record: bytes | None
-    """Public value list; None when deleted, absent or without record."""
-
-    commitment: bytes | None
-    """Stands for restricted values, if there are any."""
-
-    history: tuple[Change, ...]
-    """Earlier entries of the key, newest first, as far as the bundle has them."""
-
-    parent: "Verified | None"
-    """The parent log's state of this log, if the bundle has it and its key is pinned."""
-
-    unpinned_parent: str | None
-    """Origin of a parent that the bundle names and no pinned key speaks for."""
-
-    anchors: "VerifiedAnchors | None" = None
-    """On which chains the log is anchored, if the bundle says so."""
-
-    @property
-    def standing(self) -> str:
-        """Whether the name is present, deleted or absent."""
-        if self.state is None:
-            return "absent"
-        return "present" if self.state.state == ACTIVE else "deleted"
-
-    @property
-    def history_is_complete(self) -> bool:
-        """Whether every change since the first registration is here."""
-        first = self.history[-1] if self.history else self.change
-        return first is None or first.version == 1
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """The log, its parent, its parent's parent, as far as verified."""
-        above = self.parent.origins if self.parent else ()
-        return (self.origin, *above)
 
 
 class _Trust(NamedTuple):
@@ -187,53 +101,6 @@ def verify_bundle(  # noqa: PLR0913 - all that a verifier brings along
             f"goes up to {up_to}"
         )
     return verified
-
-
-def describe(verified: Verified) -> dict[str, object]:
-    """Give what was proved in a form for JSON.
-
-    Hashes are hexadecimal, the record is base64; what is not there is None.
-    """
-    state = verified.state
-    return {
-        "standing": verified.standing,
-        "kind": verified.kind,
-        "name": readable_text(verified.name),
-        "version": state and state.version,
-        "index": state and state.index,
-        "leaf_hash": state and state.leaf_hash.hex(),
-        "change": verified.change and entry_json(verified.change),
-        "record_base64": _base64(verified.record),
-        "commitment": verified.commitment and verified.commitment.hex(),
-        "history": [entry_json(change) for change in verified.history],
-        "history_is_complete": verified.history_is_complete,
-        "origin": verified.origin,
-        "size": verified.size,
-        "root": verified.root.hex(),
-        "header": entry_json(verified.header),
-        "cosignatures": [
-            {"key": str(one.key), "time_seconds": one.time_seconds}
-            for one in verified.cosignatures
-        ],
-        "parent": verified.parent and describe(verified.parent),
-        "unpinned_parent": verified.unpinned_parent,
-        "anchors": verified.anchors and _describe_anchors(verified.anchors),
-    }
-
-
-def _describe_anchors(anchors: "VerifiedAnchors") -> dict[str, object]:
-    return {
-        "origin": anchors.origin,
-        "size": anchors.size,
-        "chains": [
-            {
-                name: value.hex() if isinstance(value, bytes) else value
-                for name, value in found._asdict().items()
-            }
-            for found in anchors.chains
-        ],
-        "unpinned_chain": anchors.unpinned_chain and anchors.unpinned_chain.hex(),
-    }
 
 
 def _verify(bundle: Bundle, trust: _Trust) -> Verified:
@@ -435,7 +302,3 @@ def _verify_logged(parents: Parents, checkpoint: Checkpoint, trust: _Trust) -> N
 
 def _named(kind: int, name: bytes) -> str:
     return f"kind {kind} {readable_text(name)!r:.99}"
-
-
-def _base64(octets: bytes | None) -> str | None:
-    return None if octets is None else b64encode(octets).decode()

@@ -1,6 +1,7 @@
 """Entries in words that JSON can hold, for what people are shown."""
 
-from chain_anchor.entries import Change, Entry, Header, Restart, Rotation
+from chain_anchor.changes import Change
+from chain_anchor.entries import Entry, Header, Restart, Rotation
 
 _TYPES = {
     Change: "change",

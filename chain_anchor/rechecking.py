@@ -10,7 +10,8 @@ import hashlib
 import struct
 from collections.abc import Iterable, Sequence
 
-from chain_anchor.entries import CHANGE, NO_HASH
+from chain_anchor.changes import CHANGE
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.leaves import check_root, read_leaves
 from chain_anchor.octets import HASH_OCTETS

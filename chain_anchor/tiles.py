@@ -13,12 +13,12 @@ verifying against a signed root whether it was true.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from chain_anchor.errors import TileError
-from chain_anchor.merkle import HASH_OCTETS, MAX_SIZE, HashReader, node_hash
+from chain_anchor.merkle import HASH_OCTETS, MAX_SIZE, node_hash
 
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 256
@@ -55,24 +55,6 @@ class Tile:
         return f"tile/{level}/{_index_path(self)}{_width_path(self.width)}"
 
 
-def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
-    """Write the path of a tile of hashes.
-
-    Raises:
-        TileError: there is no such tile.
-    """
-    return Tile(level, index, width).path()
-
-
-def entries_path(index: int, width: int = TILE_WIDTH) -> str:
-    """Write the path of a bundle of entries.
-
-    Raises:
-        TileError: there is no such bundle.
-    """
-    return Tile(None, index, width).path()
-
-
 def parse_path(text: str) -> Tile:
     """Read the path of a tile, in its one canonical spelling.
 
@@ -105,21 +87,15 @@ def width_in(size: int, level: int | None, index: int) -> int:
     return max(0, min(TILE_WIDTH, hashes - index * TILE_WIDTH))
 
 
-def tiles_of(size: int, old_size: int = 0) -> Iterator[Tile]:
-    """List the tiles of hashes that a tree has and a smaller one had not.
-
-    Level by level, each from left to right. A partial tile that grew is listed
-    with its new width.
-    """
-    for level in range(MAX_LEVEL + 1):
-        if not size >> TILE_HEIGHT * level:
-            return
-        yield from _grown(size, old_size, level)
-
-
 def entry_bundles_of(size: int, old_size: int = 0) -> Iterator[Tile]:
-    """List the bundles of entries that a log has and a smaller one had not."""
-    return _grown(size, old_size, None)
+    """List the bundles of entries that a log has and a smaller one had not.
+
+    From left to right. A partial bundle that grew is listed with its new width.
+    """
+    if size <= old_size:
+        return
+    for index in range(old_size // TILE_WIDTH, (size - 1) // TILE_WIDTH + 1):
+        yield Tile(None, index, width_in(size, None, index))
 
 
 def tile_holding(level: int, index: int, size: int) -> Tile:
@@ -143,26 +119,25 @@ def tile_holding(level: int, index: int, size: int) -> Tile:
     return Tile(tile_level, tile_index, width_in(size, tile_level, tile_index))
 
 
-def read_tiles(size: int, fetch: Callable[[Tile], bytes]) -> HashReader:
-    """Read the hashes of a tree from its tiles.
+def hash_within(tile: Tile, hashes: Sequence[bytes], level: int, index: int) -> bytes:
+    """Give the hash of a complete subtree from the tile that holds it.
 
     Args:
-        size: leaves in the tree.
-        fetch: gets the octets of a tile; every hash asks for one, so it should
-            remember what it got.
-
-    Returns:
-        A reader that raises `TileError` when the octets are not such a tile.
+        tile: what `tile_holding` found for the subtree.
+        hashes: the hashes of that tile.
+        level: the subtree has 2**level leaves.
+        index: its place among those of its level.
     """
+    height = level % TILE_HEIGHT
+    first = (index << height) - tile.index * TILE_WIDTH
+    return complete_root(hashes[first : first + (1 << height)])
 
-    def read(level: int, index: int) -> bytes:
-        tile = tile_holding(level, index, size)
-        height = level % TILE_HEIGHT
-        first = (index << height) - tile.index * TILE_WIDTH
-        hashes = decode_tile(fetch(tile), tile.width)[first : first + (1 << height)]
-        return _complete_root(hashes)
 
-    return read
+def complete_root(hashes: Sequence[bytes]) -> bytes:
+    """Give the root over hashes whose number is a power of two."""
+    while len(hashes) > 1:
+        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
+    return hashes[0]
 
 
 def decode_tile(octets: bytes, width: int) -> list[bytes]:
@@ -226,23 +201,6 @@ def decode_entry_bundle(octets: bytes, width: int) -> list[bytes]:
             f"and {len(octets) - start} octets more"
         )
     return entries
-
-
-def _grown(size: int, old_size: int, level: int | None) -> Iterator[Tile]:
-    """Tiles of one level that are new, or wider, since the tree had `old_size`."""
-    height = TILE_HEIGHT * (level or 0)
-    hashes, old_hashes = size >> height, old_size >> height
-    if hashes <= old_hashes:
-        return
-    for index in range(old_hashes // TILE_WIDTH, (hashes - 1) // TILE_WIDTH + 1):
-        yield Tile(level, index, width_in(size, level, index))
-
-
-def _complete_root(hashes: Sequence[bytes]) -> bytes:
-    """Root over hashes whose number is a power of two."""
-    while len(hashes) > 1:
-        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
-    return hashes[0]
 
 
 def _index_path(tile: Tile) -> str:

@@ -13,19 +13,21 @@ then not because somebody sent the wrong tile.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from chain_anchor.errors import ProofError
 from chain_anchor.frontier import frontier_of
-from chain_anchor.merkle import EMPTY_ROOT, leaf_hash, node_hash
+from chain_anchor.merkle import EMPTY_ROOT, leaf_hash
 from chain_anchor.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
     Tile,
+    complete_root,
     decode_entry_bundle,
     decode_tile,
     entry_bundles_of,
+    hash_within,
     tile_holding,
     width_in,
 )
@@ -69,7 +71,7 @@ class TrustedTiles:
             ProofError: A tile is not the tree's.
         """
         tile = tile_holding(level, index, self.size)
-        return _within(tile, self._tile(_place(tile)), level, index)
+        return hash_within(tile, self._tile(_place(tile)), level, index)
 
     def entries(self, start: int) -> Iterator[list[bytes]]:
         """Read the entries from `start` on, a bundle at a time.
@@ -99,10 +101,11 @@ class TrustedTiles:
         level, index = place
         hashes = decode_tile(self._fetch(Tile(level, index)), TILE_WIDTH)
         above = self._tile((level + 1, index // TILE_WIDTH))[index % TILE_WIDTH]
-        if _fold(hashes) != above:
+        found = complete_root(hashes)
+        if found != above:
             raise ProofError(
                 f"{Tile(level, index).path()}: hash {above.hex()} expected, "
-                f"got {_fold(hashes).hex()}"
+                f"got {found.hex()}"
             )
         self._full[place] = hashes
         if len(self._full) > MAX_TILES:
@@ -111,7 +114,7 @@ class TrustedTiles:
 
     def _read_edge(self, level: int, index: int) -> bytes:
         tile = tile_holding(level, index, self.size)
-        return _within(tile, self._edge[_place(tile)], level, index)
+        return hash_within(tile, self._edge[_place(tile)], level, index)
 
 
 def _edge_of(size: int) -> Iterator[Tile]:
@@ -128,16 +131,3 @@ def _edge_of(size: int) -> Iterator[Tile]:
 def _place(tile: Tile) -> tuple[int, int]:
     assert tile.level is not None
     return tile.level, tile.index
-
-
-def _within(tile: Tile, hashes: Sequence[bytes], level: int, index: int) -> bytes:
-    height = level % TILE_HEIGHT
-    first = (index << height) - tile.index * TILE_WIDTH
-    return _fold(hashes[first : first + (1 << height)])
-
-
-def _fold(hashes: Sequence[bytes]) -> bytes:
-    """Hash a power of two of hashes to their root."""
-    while len(hashes) > 1:
-        hashes = list(map(node_hash, hashes[::2], hashes[1::2]))
-    return hashes[0]

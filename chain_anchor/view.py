@@ -8,7 +8,8 @@ from functools import partial
 
 from chain_anchor import entry_rows, rows
 from chain_anchor.bundle import Bundle
-from chain_anchor.entries import Change, decode_entry, encode_header
+from chain_anchor.changes import Change
+from chain_anchor.entries import decode_entry, encode_header
 from chain_anchor.errors import CorruptLogError, ProofError
 from chain_anchor.log import Head, Log, Tables
 from chain_anchor.merkle import (

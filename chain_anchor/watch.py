@@ -7,7 +7,7 @@ owner of a prefix can see every change under it without knowing the identifiers.
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from chain_anchor.entries import Change
+from chain_anchor.changes import Change
 from chain_anchor.errors import FormatError
 from chain_anchor.readable import readable_text
 

@@ -20,7 +20,8 @@ from chain_anchor.bif.header_anchoring import (
     HeaderAnchoring,
 )
 from chain_anchor.bif.keys import KeyType, PrivateKey
-from chain_anchor.bif.node import ChainNode, ChainSettings, machine_time
+from chain_anchor.bif.node import ChainNode
+from chain_anchor.bif.node_settings import ChainSettings, machine_time
 from chain_anchor.bif.rules import Rules
 from resolver.faces.bif import BifFace
 from resolver.faces.sockets import Bound, bind

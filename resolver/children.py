@@ -10,7 +10,8 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from chain_anchor.bundle import Bundle, Parents
-from chain_anchor.entries import Change as ChangeEntry, decode_entry
+from chain_anchor.changes import Change as ChangeEntry
+from chain_anchor.entries import decode_entry
 from chain_anchor.log import Head
 from chain_anchor.statemap import KIND_CHILD
 from chain_anchor.view import bundle_of

@@ -15,12 +15,8 @@ import hmac
 from collections.abc import Mapping
 
 from chain_anchor.buckets import Draft
-from chain_anchor.entries import (
-    NO_HASH,
-    encode_body,
-    record_digest,
-    record_digest_of,
-)
+from chain_anchor.changes import encode_body, record_digest, record_digest_of
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.statemap import (
     ACTIVE,
     DELETED,

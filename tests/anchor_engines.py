@@ -12,7 +12,8 @@ import pytest
 
 from chain_anchor import merkle
 from chain_anchor.buckets import Draft, PlainEngine, Sealed
-from chain_anchor.entries import NO_HASH, assemble_change
+from chain_anchor.changes import assemble_change
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.statemap import (
     ACTIVE,
     DELETED,

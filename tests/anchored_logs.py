@@ -15,8 +15,8 @@ from chain_anchor.bif.certificates import certify
 from chain_anchor.bif.genesis import Keys, seeded_genesis, seeded_keys
 from chain_anchor.bif.ledger import ClosedBlock
 from chain_anchor.bif.transactions import SignedTransaction
+from chain_anchor.bundle import Bundle
 from chain_anchor.note import VerifierKey
-from chain_anchor.proof import Bundle
 from tests.bif_chains import SECOND, TestChain, metadata
 from tests.small_log import SmallLog, reader
 

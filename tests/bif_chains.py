@@ -3,25 +3,29 @@
 from collections.abc import Sequence
 
 from chain_anchor.bif import trial
-from chain_anchor.bif.account import Account, Metadata
+from chain_anchor.bif.account import Account, Code, Metadata
 from chain_anchor.bif.admission import check_submission
 from chain_anchor.bif.answers import transaction as shown
+from chain_anchor.bif.blocks import check_header
 from chain_anchor.bif.chain_pb2 import (
     AccountPrivilege,
     AccountThreshold,
     Contract,
+    LedgerHeader,
     Operation,
     OperationCreateAccount,
     OperationPayCoin,
     OperationSetMetadata,
     Transaction,
 )
-from chain_anchor.bif.execution import Chain, ContractTable, NoContracts
+from chain_anchor.bif.contracts.interface import Call, Host, Meter, Outcome
+from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.execution import Chain, ContractTable
 from chain_anchor.bif.genesis import Genesis, Keys, seeded_genesis, seeded_keys
 from chain_anchor.bif.keys import KeyType, PrivateKey
 from chain_anchor.bif.ledger import ClosedBlock, Ledger
 from chain_anchor.bif.rules import Rules
-from chain_anchor.bif.storage import MemoryStorage
+from chain_anchor.bif.storage import Changes
 from chain_anchor.bif.transactions import SignedTransaction, sign
 
 SECOND = 1_000_000
@@ -34,6 +38,45 @@ FEE_LIMIT = 10_000_000
 def key(name: str) -> PrivateKey:
     """Make the key of an account that the chain does not have."""
     return PrivateKey.from_seed("1", f"new/{name}")
+
+
+class MemoryStorage:
+    """Keeps a chain in a dictionary."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes, /) -> bytes | None:
+        return self.values.get(key)
+
+    def write(self, changes: Changes, /) -> None:
+        for key, value in changes.items():
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value
+
+
+class NoContracts:
+    """A table for chains that have no contracts."""
+
+    def check(self, code: Code) -> None:
+        raise RefusedError(
+            ErrorCode.INVALID_CONTRACT, f"Contract type({code.type}) is not supported"
+        )
+
+    def run(self, code: Code, call: Call, host: Host, meter: Meter) -> Outcome:
+        raise RefusedError(
+            ErrorCode.INVALID_CONTRACT, f"Contract({call.address}) is not supported"
+        )
+
+
+def check_follows(previous: LedgerHeader, header: LedgerHeader) -> None:
+    """Demand that a block comes next after another."""
+    check_header(header)
+    assert header.seq == previous.seq + 1
+    assert header.previous_hash == previous.hash
+    assert header.close_time > previous.close_time
 
 
 class TestChain:

@@ -1,17 +1,21 @@
 """Running chains, for tests."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from chain_anchor.bif.chain_pb2 import Operation, Transaction
-from chain_anchor.bif.execution import Chain, NoContracts
+from chain_anchor.bif.chain_pb2 import LedgerHeader, Operation, Transaction
+from chain_anchor.bif.errors import RefusedError
+from chain_anchor.bif.execution import Chain
 from chain_anchor.bif.genesis import seeded_genesis
 from chain_anchor.bif.keys import PrivateKey
-from chain_anchor.bif.node import ChainNode, ChainSettings
+from chain_anchor.bif.ledger import ClosedBlock
+from chain_anchor.bif.node import ChainNode
+from chain_anchor.bif.node_settings import ChainSettings
 from chain_anchor.bif.rules import Rules
 from chain_anchor.bif.transactions import SignedTransaction, sign
-from tests.bif_chains import FEE_LIMIT, KEYS
+from tests.bif_chains import FEE_LIMIT, KEYS, NoContracts
 
 
 def settings(directory: Path, name: str = "test", ac: str = "") -> ChainSettings:
@@ -30,6 +34,29 @@ async def running(
         yield node
     finally:
         await node.close()
+
+
+class Blocks:
+    """A listener that queues the blocks of a node."""
+
+    def __init__(self, node: ChainNode) -> None:
+        self._queue: asyncio.Queue[ClosedBlock] = asyncio.Queue()
+        node.listen(self)
+
+    async def next(self) -> ClosedBlock:
+        return await self._queue.get()
+
+    def closed(self, block: ClosedBlock) -> None:
+        self._queue.put_nowait(block)
+
+    def accepted(self, transaction: SignedTransaction) -> None:
+        pass
+
+    def dropped(self, transaction: SignedTransaction, refusal: RefusedError) -> None:
+        pass
+
+    def reverted(self, header: LedgerHeader) -> None:
+        pass
 
 
 def signed(key: PrivateKey, nonce: int, *operations: Operation) -> SignedTransaction:

@@ -1,5 +1,6 @@
 """Keys, and Merkle trees by their recursive definition, for tests of the log."""
 
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 
@@ -7,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chain_anchor.cosignature import cosign, cosigner_key
 from chain_anchor.note import Signer
+from chain_anchor.tiles import MAX_LEVEL, TILE_WIDTH, Tile, width_in
 
 ORIGIN = "wuhan.example/log"
 NOW = 1_700_000_000
@@ -90,6 +92,14 @@ def consistency_steps(old_size: int, start: int, end: int, *, whole: bool) -> li
         return [*steps, ("right", (middle, end))]
     steps = consistency_steps(old_size, middle, end, whole=False)
     return [*steps, ("left", (start, middle))]
+
+
+def tiles_of(size: int) -> Iterator[Tile]:
+    """The tiles of hashes that a tree has, level by level, each from left to right."""
+    for level in range(MAX_LEVEL + 1):
+        for index in range((size >> 8 * level) // TILE_WIDTH + 1):
+            if width := width_in(size, level, index):
+                yield Tile(level, index, width)
 
 
 def _split(count: int) -> int:

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain_anchor import entries, merkle, statemap
+from chain_anchor import changes, entries, merkle, statemap
+from chain_anchor.bundle import Bundle, Parents
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import Checkpoint, sign_checkpoint
-from chain_anchor.entries import Change, Header
+from chain_anchor.entries import Header
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.note import Note, Signature, Signer
-from chain_anchor.proof import Bundle, Parents
 from chain_anchor.statemap import ReferenceMap, State, map_key
 
 TIME_MS = 1_800_000_000_000
@@ -49,7 +51,7 @@ class SmallLog:
         self.header: Header | None = None
         self.records: dict[bytes, tuple[bytes | None, bytes | None]] = {}
         self._group_start = 0
-        self._header_hash = entries.NO_HASH
+        self._header_hash = NO_HASH
 
     @property
     def size(self) -> int:
@@ -64,16 +66,16 @@ class SmallLog:
         kind: int = statemap.KIND_RECORD,
     ) -> None:
         """Set a record, anew or again."""
-        digest = entries.NO_HASH
+        digest = NO_HASH
         if record is not None:
-            digest = entries.record_digest(record, commitment)
+            digest = changes.record_digest(record, commitment)
         extra = record if kind == statemap.KIND_CHILD and record else b""
         self.change(kind, name, statemap.ACTIVE, digest, extra)
         self.records[map_key(kind, name)] = (record, commitment)
 
     def delete(self, name: bytes, *, kind: int = statemap.KIND_RECORD) -> None:
         """Leave a tombstone."""
-        self.change(kind, name, statemap.DELETED, entries.NO_HASH, b"")
+        self.change(kind, name, statemap.DELETED, NO_HASH, b"")
         self.records[map_key(kind, name)] = (None, None)
 
     def change(
@@ -86,7 +88,7 @@ class SmallLog:
             state=state,
             version=before.version + 1 if before else 1,
             previous_index=before.index if before else 0,
-            previous_hash=before.leaf_hash if before else entries.NO_HASH,
+            previous_hash=before.leaf_hash if before else NO_HASH,
             key=key,
             operation=1,
             record_digest=digest,
@@ -96,7 +98,7 @@ class SmallLog:
             scope=SCOPE,
             extra=extra,
         )
-        index = self._append(entries.encode_change(change))
+        index = self._append(changes.encode_change(change))
         self.map.put(key, State(state, change.version, index, self.leaves[index]))
 
     def seal(self) -> None:

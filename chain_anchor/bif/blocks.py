@@ -126,60 +126,6 @@ def check_header(header: LedgerHeader) -> None:
         )
 
 
-def check_follows(previous: LedgerHeader, header: LedgerHeader) -> None:
-    """Demand that a block comes next after another.
-
-    Raises:
-        BlockError: it does not, or it has not the hash that it names.
-    """
-    check_header(header)
-    if header.seq != previous.seq + 1:
-        raise BlockError(
-            f"block after {previous.seq}: {previous.seq + 1} expected, got {header.seq}"
-        )
-    if header.previous_hash != previous.hash:
-        raise BlockError(
-            f"block {header.seq}: previous hash {previous.hash.hex()} expected, "
-            f"got {header.previous_hash.hex()}"
-        )
-    if header.close_time <= previous.close_time:
-        raise BlockError(
-            f"block {header.seq}: a time after {previous.close_time} expected, "
-            f"got {header.close_time}"
-        )
-
-
-def check_contains(
-    header: LedgerHeader,
-    consensus: bytes,
-    domain: int,
-    hashes: Sequence[bytes],
-    transaction_hash: bytes,
-) -> None:
-    """Demand that a block contains a transaction.
-
-    Args:
-        header: of the block, already trusted.
-        consensus: ConsensusValueHeader, serialised.
-        domain: that of the transaction.
-        hashes: of all transactions of the domain in the block, in order.
-        transaction_hash: hash of the transaction.
-
-    Raises:
-        BlockError: this does not show it.
-    """
-    if sha256(consensus).digest() != header.consensus_value_hash:
-        raise BlockError(f"block {header.seq}: the consensus value is another one")
-    index = ConsensusValueHeader.FromString(consensus).txs_index
-    listed = [entry.domaintxshash for entry in index if entry.domainId == domain]
-    if any(len(digest) != HASH_OCTETS for digest in hashes):
-        raise BlockError(f"block {header.seq}: hashes of 32 octets expected")
-    if listed != [transactions_hash(hashes)] or transaction_hash not in hashes:
-        raise BlockError(
-            f"block {header.seq}: transaction {transaction_hash.hex()} is not in it"
-        )
-
-
 def tree_hash(header: LedgerHeader, domain: int) -> bytes:
     """Give the root of the state of a domain after a block.
 

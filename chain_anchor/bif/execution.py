@@ -51,22 +51,6 @@ class ContractTable(Protocol):
         """
 
 
-class NoContracts:
-    """A table for chains that have no contracts."""
-
-    def check(self, code: Code) -> None:
-        """Refuse any code."""
-        raise RefusedError(
-            ErrorCode.INVALID_CONTRACT, f"Contract type({code.type}) is not supported"
-        )
-
-    def run(self, code: Code, call: Call, host: Host, meter: Meter) -> Outcome:
-        """Refuse any call."""
-        raise RefusedError(
-            ErrorCode.INVALID_CONTRACT, f"Contract({call.address}) is not supported"
-        )
-
-
 class BlockPlace(NamedTuple):
     """What is known of the block that a transaction is applied in."""
 

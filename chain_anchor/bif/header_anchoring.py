@@ -27,6 +27,7 @@ from chain_anchor.bif.json_form import to_json
 from chain_anchor.bif.keys import PrivateKey
 from chain_anchor.bif.ledger import ClosedBlock
 from chain_anchor.bif.node import ChainNode
+from chain_anchor.bif.reporting import report
 from chain_anchor.bif.transactions import SignedTransaction, sign
 
 EVERY: Final = 8
@@ -137,8 +138,7 @@ class HeaderAnchoring:
             except ChainStoppedError:
                 return  # until a restart, as the chain itself
             except RefusedError as refusal:
-                context = {"message": "a header is not anchored", "exception": refusal}
-                asyncio.get_running_loop().call_exception_handler(context)
+                report("a header is not anchored", refusal)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _is_still(self) -> bool:

@@ -1,19 +1,12 @@
-"""Who is told what happens on a chain: synchronously, or through a bounded queue."""
+"""Who is told what happens on a chain, at once and on the thread of who tells it."""
 
-import asyncio
-from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from chain_anchor.bif.chain_pb2 import LedgerHeader
 from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.ledger import ClosedBlock
 from chain_anchor.bif.transactions import SignedTransaction
-from chain_anchor.errors import AnchorError
-
-
-class SlowReaderError(AnchorError):
-    """A subscriber did not read fast enough, and is told nothing any more."""
 
 
 class Listener(Protocol):
@@ -32,69 +25,32 @@ class Listener(Protocol):
         """Take what is the last block after a developer went back."""
 
 
-class DroppedTransaction(NamedTuple):
-    """A transaction that will be in no block."""
+class Listeners:
+    """Those who are told; one that fails does not keep it from the others."""
 
-    transaction: SignedTransaction
-    refusal: RefusedError
+    def __init__(self, report: Callable[[str, Exception], None]) -> None:
+        """Begin with nobody; `report` takes what fails, in words, and its error."""
+        self._report = report
+        self._listeners: list[Listener] = []
 
+    def add(self, listener: Listener) -> None:
+        """Tell a listener from now on."""
+        self._listeners.append(listener)
 
-Event = ClosedBlock | SignedTransaction | DroppedTransaction | LedgerHeader
-"""A closed block, an accepted or a dropped transaction, or a header reverted to."""
+    def remove(self, listener: Listener) -> None:
+        """Tell a listener no more."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
 
+    def tell(self, tell: Callable[[Listener], None]) -> None:
+        """Tell everybody."""
+        for listener in tuple(self._listeners):
+            try:
+                tell(listener)
+            except Exception as error:  # noqa: BLE001 (handed to whom failures go)
+                # What happened is durable, whatever a listener makes of it.
+                self._report(f"{listener!r} has failed", error)
 
-class Subscription:
-    """A listener that queues what happens, at most `limit` events."""
-
-    def __init__(self, limit: int, end: Callable[["Subscription"], None]) -> None:
-        self._limit = limit
-        self._end = end
-        self._events: deque[Event] = deque()
-        self._came = asyncio.Event()
-        self._slow = False
-
-    async def next(self) -> Event:
-        """Wait for the next event.
-
-        Raises:
-            SlowReaderError: it was read too slowly; what was queued came before.
-        """
-        while not self._events:
-            if self._slow:
-                raise SlowReaderError(f"more than {self._limit} events were waiting")
-            self._came.clear()
-            await self._came.wait()
-        return self._events.popleft()
-
-    def close(self) -> None:
-        """Be told nothing any more."""
-        self._end(self)
-
-    def closed(self, block: ClosedBlock) -> None:
-        """Queue a block."""
-        self._add(block)
-
-    def accepted(self, transaction: SignedTransaction) -> None:
-        """Queue a transaction."""
-        self._add(transaction)
-
-    def dropped(self, transaction: SignedTransaction, refusal: RefusedError) -> None:
-        """Queue a dropped transaction."""
-        self._add(DroppedTransaction(transaction, refusal))
-
-    def reverted(self, header: LedgerHeader) -> None:
-        """Queue a header."""
-        self._add(header)
-
-    @property
-    def slow(self) -> bool:
-        """Whether it was given up."""
-        return self._slow
-
-    def _add(self, event: Event) -> None:
-        if len(self._events) >= self._limit:
-            self._slow = True
-            self._end(self)
-        else:
-            self._events.append(event)
-        self._came.set()
+    def tell_dropped(self, dropped: SignedTransaction, refusal: RefusedError) -> None:
+        """Tell everybody that a transaction will be in no block."""
+        self.tell(lambda listener: listener.dropped(dropped, refusal))

@@ -6,7 +6,7 @@ their ends included.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from chain_anchor.bif import addresses, chain_pb2
 from chain_anchor.bif.account import Account, Code, Metadata, Privilege, privilege_of
@@ -158,43 +158,54 @@ def _pay_coin(
     return execution.run(destination.contract, call)
 
 
-def _set_signer_weight(
-    execution: Execution, operation: Operation, source: str, _: _Place
-) -> None:
-    data = operation.set_signer_weight
-    account = execution.require_account(source)
-    privilege = account.privilege
-    if data.master_weight != UNCHANGED:
-        privilege = privilege._replace(master_weight=data.master_weight)
-    privilege = _with_signers(privilege, data.signers)
-    execution.layer.put(account._replace(privilege=privilege))
+class _Weights(NamedTuple):
+    """What an operation sets of weights and thresholds; None leaves it as it is."""
+
+    master: int | None = None
+    threshold: int | None = None
+    signers: Iterable[chain_pb2.Signer] | None = None
+    type_thresholds: Iterable[chain_pb2.OperationTypeThreshold] | None = None
 
 
-def _set_threshold(
-    execution: Execution, operation: Operation, source: str, _: _Place
-) -> None:
-    data = operation.set_threshold
-    account = execution.require_account(source)
-    privilege = account.privilege
-    if data.tx_threshold != UNCHANGED:
-        privilege = privilege._replace(tx_threshold=data.tx_threshold)
-    privilege = _with_thresholds(privilege, data.type_thresholds)
-    execution.layer.put(account._replace(privilege=privilege))
+def _weights_of(operation: Operation) -> _Weights:
+    if operation.type == Type.SET_SIGNER_WEIGHT:
+        weight = operation.set_signer_weight
+        return _Weights(
+            master=_if_changed(weight.master_weight), signers=weight.signers
+        )
+    if operation.type == Type.SET_THRESHOLD:
+        threshold = operation.set_threshold
+        return _Weights(
+            threshold=_if_changed(threshold.tx_threshold),
+            type_thresholds=threshold.type_thresholds,
+        )
+    data = operation.set_privilege
+    return _Weights(
+        number_of(data.master_weight),
+        number_of(data.tx_threshold),
+        data.signers,
+        data.type_thresholds,
+    )
+
+
+def _if_changed(number: int) -> int | None:
+    return None if number == UNCHANGED else number
 
 
 def _set_privilege(
     execution: Execution, operation: Operation, source: str, _: _Place
 ) -> None:
-    data = operation.set_privilege
+    """Set weights and thresholds: all three operations that do, in one order."""
     account = execution.require_account(source)
-    privilege = account.privilege
-    weight, threshold = number_of(data.master_weight), number_of(data.tx_threshold)
-    if weight is not None:
-        privilege = privilege._replace(master_weight=weight)
-    if threshold is not None:
-        privilege = privilege._replace(tx_threshold=threshold)
-    privilege = _with_signers(privilege, data.signers)
-    privilege = _with_thresholds(privilege, data.type_thresholds)
+    privilege, weights = account.privilege, _weights_of(operation)
+    if weights.master is not None:
+        privilege = privilege._replace(master_weight=weights.master)
+    if weights.threshold is not None:
+        privilege = privilege._replace(tx_threshold=weights.threshold)
+    if weights.signers is not None:
+        privilege = _with_signers(privilege, weights.signers)
+    if weights.type_thresholds is not None:
+        privilege = _with_thresholds(privilege, weights.type_thresholds)
     execution.layer.put(account._replace(privilege=privilege))
 
 
@@ -229,8 +240,8 @@ _ACTIONS: Final[
 ] = {
     Type.CREATE_ACCOUNT: _create_account,
     Type.SET_METADATA: _set_metadata,
-    Type.SET_SIGNER_WEIGHT: _set_signer_weight,
-    Type.SET_THRESHOLD: _set_threshold,
+    Type.SET_SIGNER_WEIGHT: _set_privilege,
+    Type.SET_THRESHOLD: _set_privilege,
     Type.PAY_COIN: _pay_coin,
     Type.LOG: _only_record,
     Type.SET_PRIVILEGE: _set_privilege,

@@ -48,25 +48,6 @@ class Storage(Reader, Protocol):
         """Write all changes in one durable transaction."""
 
 
-class MemoryStorage:
-    """Keeps a chain in a dictionary, and nothing longer than that."""
-
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes, /) -> bytes | None:
-        """Give the value of a key, or None."""
-        return self.values.get(key)
-
-    def write(self, changes: Changes, /) -> None:
-        """Write all changes."""
-        for key, value in changes.items():
-            if value is None:
-                self.values.pop(key, None)
-            else:
-                self.values[key] = value
-
-
 def account(domain: int, state_key: bytes) -> bytes:
     """Key of an account."""
     return _account(b"A", domain, state_key)

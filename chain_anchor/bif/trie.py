@@ -27,7 +27,6 @@ from google.protobuf.message import DecodeError
 
 from chain_anchor.bif import chain_pb2
 from chain_anchor.bif.errors import BlockError
-from chain_anchor.errors import ProofError
 
 Nibbles = str
 """Hexadecimal digits."""
@@ -82,52 +81,6 @@ def root(read: ReadNode) -> bytes:
     """Give the root of a trie."""
     octets = read(location(""))
     return EMPTY_ROOT if octets is None else sha256(octets).digest()
-
-
-def path(read: ReadNode, key: bytes) -> tuple[bytes, ...]:
-    """Give the octets of the nodes from the root to where a key is, or would be."""
-    wanted, at = key.hex(), ""
-    nodes: list[bytes] = []
-    while True:
-        octets = read(location(at))
-        if octets is None:
-            # Only the root of an empty trie may be missing.
-            return (*nodes, _EMPTY_NODE)
-        nodes.append(octets)
-        child = _parse(octets).children[_slot(wanted, len(at))]
-        below = _nibbles(child.sublocation)
-        if child.childtype != _INNER or not wanted.startswith(below):
-            return tuple(nodes)
-        at = below
-
-
-def hash_on_path(nodes: Sequence[bytes], key: bytes, root_hash: bytes) -> bytes | None:
-    """Find the hash of a key's value, or that there is none, under a root.
-
-    Args:
-        nodes: what `path` gave.
-        key: the key that it gave them for.
-        root_hash: root of the trie, from a block that is trusted.
-
-    Raises:
-        ProofError: the nodes do not lead from this root to where the key would be.
-    """
-    wanted, at, expected = key.hex(), "", root_hash
-    for place, octets in enumerate(nodes):
-        if sha256(octets).digest() != expected:
-            raise ProofError(f"path, node {place}: another hash was expected")
-        child = _child(octets, wanted, at, place)
-        below = _nibbles(child.sublocation)
-        if child.childtype == _INNER and wanted.startswith(below):
-            if len(below) <= len(at):
-                raise ProofError(f"path, node {place}: it does not lead down")
-            at, expected = below, child.hash
-            continue
-        if place + 1 != len(nodes):
-            raise ProofError(f"path: {place + 1} nodes expected, got {len(nodes)}")
-        found = child.childtype == _LEAF and below == wanted
-        return child.hash if found else None
-    raise ProofError("path: it ends above where the key would be")
 
 
 def keys(read: ReadNode) -> Iterator[bytes]:
@@ -298,13 +251,6 @@ def _common(one: Nibbles, other: Nibbles) -> Nibbles:
         if left != right:
             return one[:depth]
     return min(one, other, key=len)
-
-
-def _child(octets: bytes, wanted: Nibbles, at: Nibbles, place: int) -> chain_pb2.Child:
-    try:
-        return _parse(octets).children[_slot(wanted, len(at))]
-    except BlockError:
-        raise ProofError(f"path, node {place}: it is no node") from None
 
 
 def _nibbles(octets: bytes) -> Nibbles:

@@ -13,6 +13,7 @@ import numpy as np
 
 from chain_anchor import leaves as plain_leaves, upper
 from chain_anchor.buckets import Draft, Get, Sealed, check_drafts, check_keys
+from chain_anchor.changes import assemble_change
 from chain_anchor.compiled import proving, rechecking, sealing, trie
 from chain_anchor.compiled.leaves import HASH_OCTETS, LEAF_OCTETS, STACK, STACK_OCTETS
 from chain_anchor.compiled.marshalling import (
@@ -25,7 +26,7 @@ from chain_anchor.compiled.marshalling import (
 from chain_anchor.compiled.rooms import Room
 from chain_anchor.compiled.sha256 import SCRATCH_OCTETS
 from chain_anchor.compiled.trie import PLACE_OCTETS, Trie
-from chain_anchor.entries import NO_HASH, assemble_change
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import AnchorError, CorruptLogError, EntryError
 from chain_anchor.rechecking import check_counts, check_places
 from chain_anchor.statemap import EMPTY_ROOT, MapProof, State

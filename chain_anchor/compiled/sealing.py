@@ -42,7 +42,7 @@ from chain_anchor.compiled.trie import (
 
 CHANGE = 1
 CHANGE_HEAD = 82
-"""Octets of a change before its body: the layout stands in `chain_anchor.entries`."""
+"""Octets of a change before its body: the layout stands in `chain_anchor.changes`."""
 
 MAX_COUNT = 2**63 - 1
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from chain_anchor.auditing import Group, ascending
-from chain_anchor.entries import Change, Rotation, decode_entry, encode_body
+from chain_anchor.changes import Change, encode_body
+from chain_anchor.entries import Rotation, decode_entry
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.merkle import HASH_OCTETS
 from chain_anchor.statemap import (
@@ -29,7 +30,7 @@ MAX_SEEN = 1000
 
 _KEY_AT = 50
 _DIGEST_AT = 83
-"""Where a change has its record digest (`chain_anchor.entries`)."""
+"""Where a change has its record digest (`chain_anchor.changes`)."""
 
 _VERSION_ONE = (1).to_bytes(8)
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from chain_anchor.auditing import Replay, ascending
-from chain_anchor.entries import NO_HASH, record_digest
+from chain_anchor.changes import record_digest
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.statemap import ACTIVE, KIND_HOME, KIND_RECORD, map_key
 from registry.errors import RegistryError

@@ -39,7 +39,7 @@ from resolver.wire.codes import OpCode
 from resolver.wire.message import Message
 
 if TYPE_CHECKING:
-    from chain_anchor.proof import Verified
+    from chain_anchor.verified import Verified
 
 T = TypeVar("T")
 

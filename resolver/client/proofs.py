@@ -17,8 +17,9 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from chain_anchor.errors import ProofError
-from chain_anchor.proof import Verified, verify_bundle
+from chain_anchor.proof import verify_bundle
 from chain_anchor.statemap import KIND_RECORD
+from chain_anchor.verified import Verified
 from resolver.client.download import Download, HttpAnswer, perform
 from resolver.client.known_logs import KnownLogs, same_identifier
 from resolver.client.request import checked

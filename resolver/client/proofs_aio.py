@@ -2,7 +2,7 @@
 
 import asyncio
 
-from chain_anchor.proof import Verified
+from chain_anchor.verified import Verified
 from resolver.client.download import (
     READ_OCTETS,
     Download,

@@ -1,1 +1,1 @@
-"""Commands of `idis`, one a file; `resolver.cli` parses their arguments."""
+"""Commands of `idis`, one a file; `resolver.parsers` describes their arguments."""

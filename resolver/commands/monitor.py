@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chain_anchor.buckets import PlainEngine
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import Checkpoint, parse_checkpoint
-from chain_anchor.entries import Change, Header, Restart, Rotation
+from chain_anchor.entries import Header, Restart, Rotation
 from chain_anchor.errors import (
     CorruptLogError,
     ForkError,

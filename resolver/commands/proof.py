@@ -11,7 +11,7 @@ from pathlib import Path
 
 from chain_anchor.bundle import bundle_json, decode_bundle
 from chain_anchor.errors import AnchorError
-from chain_anchor.proof import Verified
+from chain_anchor.verified import Verified
 from registry.model.identifier import canonical
 from registry.model.typed import InterfaceType, Protocol
 from resolver.client import Client

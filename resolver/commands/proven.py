@@ -6,11 +6,11 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from chain_anchor.entries import Change
+from chain_anchor.changes import Change
 from chain_anchor.errors import AnchorError, FormatError, SignatureError
-from chain_anchor.proof import Verified, describe
 from chain_anchor.readable import readable_text
 from chain_anchor.statemap import KIND_CHILD, KIND_HOME
+from chain_anchor.verified import Verified, describe
 from registry.errors import MalformedError
 from registry.journal import Operation
 from registry.model.value import Value, decode_values

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chain_anchor.errors import ProofError
-from chain_anchor.proof import Verified
+from chain_anchor.verified import Verified
 from registry.model.value import Value, encode_value, spans
 from resolver.client.answer import Answer
 from resolver.client.known_logs import KnownLogs

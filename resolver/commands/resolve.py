@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from chain_anchor.errors import AnchorError, ProofError
-from chain_anchor.proof import Verified
+from chain_anchor.verified import Verified
 from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical
 from resolver.client import Client

@@ -24,7 +24,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from chain_anchor.bundle import Bundle, bundle_json, encode_bundle
-from chain_anchor.entries import Change, decode_entry
+from chain_anchor.changes import Change
+from chain_anchor.entries import decode_entry
 from chain_anchor.errors import FormatError
 from chain_anchor.merkle import leaf_hash
 from chain_anchor.readable import entry_json

@@ -13,7 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from chain_anchor.bundle import Bundle
-from chain_anchor.entries import NO_HASH, Change, decode_entry, record_digest
+from chain_anchor.changes import Change, record_digest
+from chain_anchor.entries import decode_entry
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import CorruptLogError
 from chain_anchor.merkle import leaf_hash, verify_consistency
 from chain_anchor.rotation import RotationProof

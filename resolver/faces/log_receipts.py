@@ -21,7 +21,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from chain_anchor.bundle import Bundle, encode_bundle
-from chain_anchor.entries import Change as Logged, decode_entry
+from chain_anchor.changes import Change as Logged
+from chain_anchor.entries import decode_entry
 from chain_anchor.errors import AnchorError, CorruptLogError, ProofError
 from chain_anchor.log import META_TABLE
 from chain_anchor.statemap import map_key

@@ -10,9 +10,10 @@ from chain_anchor.checkpoint import Checkpoint, open_checkpoint
 from chain_anchor.frontier import EMPTY
 from chain_anchor.merkle import HASH_OCTETS
 from chain_anchor.note import VerifierKey
-from chain_anchor.proof import Verified, verify_bundle
+from chain_anchor.proof import verify_bundle
 from chain_anchor.statemap import KIND_RECORD
-from chain_anchor.tiles import TILE_WIDTH, tile_path
+from chain_anchor.tiles import TILE_WIDTH, Tile
+from chain_anchor.verified import Verified
 
 DEADLINE_SECONDS = 30
 PAUSE_SECONDS = 0.0005
@@ -118,7 +119,7 @@ class LogReader:
         while len(self.hashes) < size:
             tile, known = divmod(len(self.hashes), TILE_WIDTH)
             width = min(TILE_WIDTH, size - tile * TILE_WIDTH)
-            octets = served.get(connection, tile_path(0, tile, width))
+            octets = served.get(connection, Tile(0, tile, width).path())
             assert len(octets) == width * HASH_OCTETS
             fresh = range(known * HASH_OCTETS, len(octets), HASH_OCTETS)
             self.hashes += [octets[at : at + HASH_OCTETS] for at in fresh]

@@ -4,11 +4,12 @@ import asyncio
 import hashlib
 from typing import NamedTuple
 
-from chain_anchor.tiles import TILE_WIDTH, Tile, entry_bundles_of, tiles_of
+from chain_anchor.tiles import TILE_WIDTH, Tile, entry_bundles_of
 from registry.change import Change
 from registry.journal import Operation
 from registry.model.value import Value
 from tests.e2e.http_support import ADMIN_BASIC, PREFIX, request
+from tests.merkle_trees import tiles_of
 
 ORIGIN = "http-test.idis.test/log"
 URL = Value(1, "URL", b"https://example.com/unlike-anything-else")

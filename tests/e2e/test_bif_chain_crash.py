@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chain_anchor.bif.blocks import check_follows
+from tests.bif_chains import check_follows
 from tests.bif_nodes import running
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ import asyncio
 from chain_anchor.bif.keys import PrivateKey
 from resolver.chains import Chains
 from tests.bif_chains import pay
-from tests.bif_nodes import signed
+from tests.bif_nodes import Blocks, signed
 
 HOSTS = ("127.0.0.1",)
 
@@ -23,7 +23,7 @@ async def test_both_chains_serve_and_anchor(tmp_path):
         key = PrivateKey.parse(entry["private_key"])
         assert key.address() == entry["address"]
         to = main["accounts"][9]["address"]
-        blocks = chains.main.node.subscribe()
+        blocks = Blocks(chains.main.node)
         for nonce in range(1, 9):
             sent = [signed(key, nonce, pay(to, 1))]
             assert await chains.backbone.node.submit(sent) == [None]

@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 
+from chain_anchor.bundle import encode_bundle
 from chain_anchor.checkpoint import parse_checkpoint
 from chain_anchor.entries import Restart, decode_entry
 from chain_anchor.note import Note
-from chain_anchor.proof import encode_bundle, verify_bundle
+from chain_anchor.proof import verify_bundle
 from chain_anchor.rotation import follow_rotations
 from chain_anchor.statemap import KIND_CHILD, KIND_RECORD
 from chain_anchor.view import bundle_of

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from chain_anchor.bundle import decode_bundle, encode_bundle
 from chain_anchor.cosignature import cosign, cosigner_key
 from chain_anchor.merkle import inclusion_path
 from chain_anchor.note import VerifierKey
-from chain_anchor.proof import decode_bundle, encode_bundle
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
 from registry.model.value import Value
 from resolver.client import Client, ClientSettings, KnownLogs

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import open_checkpoint
-from chain_anchor.entries import Change, Header, decode_entry
+from chain_anchor.entries import Header, decode_entry
 from chain_anchor.frontier import EMPTY
 from chain_anchor.merkle import leaf_hash
 from chain_anchor.note import VerifierKey

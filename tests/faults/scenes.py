@@ -31,10 +31,11 @@ from typing import Any
 from lmdb.verify import VerifyError, verify
 
 from chain_anchor.buckets import Draft, PlainEngine, Sealed
+from chain_anchor.bundle import encode_bundle
 from chain_anchor.entries import encode_header
 from chain_anchor.errors import AnchorError
 from chain_anchor.log import Head
-from chain_anchor.proof import encode_bundle, verify_bundle
+from chain_anchor.proof import verify_bundle
 from chain_anchor.statemap import KIND_RECORD
 from chain_anchor.view import bundle_of
 from registry.change import Change, Receipt

@@ -16,9 +16,8 @@ from chain_anchor.tiles import (
     TILE_WIDTH,
     encode_entry_bundle,
     entry_bundles_of,
-    tiles_of,
 )
-from tests.merkle_trees import ORIGIN, cosigned, signer, witness_key
+from tests.merkle_trees import ORIGIN, cosigned, signer, tiles_of, witness_key
 
 WITNESSES = tuple(f"witness.example/{number}" for number in range(3))
 LOG_KEY = str(signer().key)

@@ -5,16 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from chain_anchor.bundle import Bundle, Parents, decode_bundle, encode_bundle
 from chain_anchor.cosignature import cosign, cosigner_key
 from chain_anchor.errors import AnchorError, BundleError
 from chain_anchor.note import Note
-from chain_anchor.proof import (
-    Bundle,
-    Parents,
-    decode_bundle,
-    encode_bundle,
-    verify_bundle,
-)
+from chain_anchor.proof import verify_bundle
 from chain_anchor.statemap import KIND_HOME, State
 from tests.small_log import SmallLog, private_key, with_signature
 

@@ -16,7 +16,17 @@ from chain_anchor.bif.chain_pb2 import (
 from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.rules import Rules
 from chain_anchor.bif.transactions import Signature
-from tests.bif_chains import ALICE, BOB, CAROL, TestChain, create, key, metadata, pay
+from tests.bif_chains import (
+    ALICE,
+    BOB,
+    CAROL,
+    TestChain,
+    check_follows,
+    create,
+    key,
+    metadata,
+    pay,
+)
 
 PEOPLE = [ALICE, BOB, CAROL, key("one"), key("two")]
 people = st.sampled_from(PEOPLE)
@@ -119,7 +129,7 @@ def test_every_block_follows_and_hashes_its_state(plan):
     chain, _ = run(plan, Rules())
     headers = [chain.ledger.header(seq) for seq in range(1, len(plan) + 2)]
     for previous, header in pairwise(headers):
-        blocks.check_follows(previous, header)
+        check_follows(previous, header)
     for domain in (0, 20):
         state = chain.ledger.state(domain)
         leaves = {}

@@ -2,11 +2,9 @@
 
 from hashlib import sha256
 
-import pytest
 from hypothesis import given, settings, strategies as st
 
 from chain_anchor.bif import chain_pb2, trie
-from chain_anchor.errors import ProofError
 
 keys = st.one_of(
     st.binary(max_size=4), st.text("ab", max_size=6).map(str.encode), st.just(b"")
@@ -98,37 +96,3 @@ def test_what_is_removed_leaves_no_node_behind(first, second):
     kept.update(dict.fromkeys(first) | second)
     fresh.update(dict(second))
     assert kept.nodes == fresh.nodes
-
-
-@given(contents, keys)
-def test_a_path_proves_the_hash_of_a_key_or_that_there_is_none(content, key):
-    kept = Kept()
-    root = kept.update(dict(content))
-    nodes = trie.path(kept.nodes.get, key)
-    assert trie.hash_on_path(nodes, key, root) == content.get(key)
-
-
-@given(contents, keys, st.data())
-def test_a_path_that_was_changed_proves_nothing(content, key, data):
-    kept = Kept()
-    root = kept.update(dict(content))
-    nodes = list(trie.path(kept.nodes.get, key))
-    place = data.draw(st.integers(0, len(nodes) - 1))
-    bit = data.draw(st.integers(0, 8 * len(nodes[place]) - 1))
-    changed = bytearray(nodes[place])
-    changed[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(ProofError):
-        trie.hash_on_path(
-            [*nodes[:place], bytes(changed), *nodes[place + 1 :]], key, root
-        )
-    with pytest.raises(ProofError):
-        trie.hash_on_path(nodes[:-1], key, root)
-    with pytest.raises(ProofError):
-        trie.hash_on_path([*nodes, nodes[-1]], key, root)
-
-
-@given(st.lists(st.binary(max_size=60), max_size=3), keys)
-def test_any_octets_under_their_own_hash_are_a_path_or_refused(nodes, key):
-    root = sha256(nodes[0]).digest() if nodes else bytes(32)
-    with pytest.raises(ProofError):
-        trie.hash_on_path(nodes, key, root)

@@ -6,22 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from chain_anchor import entries, merkle, statemap
+from chain_anchor import changes, entries, merkle, statemap
+from chain_anchor.bundle import Bundle, bundle_json, decode_bundle, encode_bundle
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import Checkpoint, sign_checkpoint
 from chain_anchor.cosignature import cosign, cosigner_key
-from chain_anchor.entries import Change, Header, encode_entry
+from chain_anchor.entries import Header, encode_entry
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import BundleError, FormatError, ProofError, SignatureError
 from chain_anchor.merkle import leaf_hash
 from chain_anchor.note import Note, Signer
-from chain_anchor.proof import (
-    Bundle,
-    bundle_json,
-    decode_bundle,
-    describe,
-    encode_bundle,
-    verify_bundle,
-)
+from chain_anchor.proof import verify_bundle
 from chain_anchor.statemap import KIND_CHILD, KIND_HOME, KIND_RECORD, State, map_key
+from chain_anchor.verified import describe
 from tests.small_log import SmallLog, private_key, reader, with_signature
 
 NAME = b"88.118.7/pump-1"
@@ -369,7 +366,7 @@ def _with_header(log: SmallLog, header: Header) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"state": 2, "record_digest": entries.NO_HASH}, "makes state 2 version 2"),
+        ({"state": 2, "record_digest": NO_HASH}, "makes state 2 version 2"),
         ({"version": 3}, "makes state 1 version 3"),
         ({"key": map_key(1, OTHER)}, "a change of the map key"),
         ({"previous_index": 2}, "entry 2: follows entry 2, which is not before it"),
@@ -464,7 +461,7 @@ def test_an_entry_in_a_history_follows_one_before_it():
 
 def test_a_child_whose_entry_and_record_differ_is_refused():
     top = SmallLog(NATION, key=2)
-    digest = entries.record_digest(b"a checkpoint")
+    digest = changes.record_digest(b"a checkpoint")
     top.change(KIND_CHILD, b"child", 1, digest, b"another checkpoint")
     top.records[map_key(KIND_CHILD, b"child")] = (b"a checkpoint", None)
     top.seal()
@@ -760,7 +757,7 @@ def national_bundle() -> tuple[Bundle, Signer]:
         previous_hash=hashlib.sha256(b"previous").digest(),
         key=map_key(1, name),
         operation=5,
-        record_digest=entries.record_digest(record),
+        record_digest=changes.record_digest(record),
         time_ms=1_800_000_000_000,
         actor_index=300,
         actor=b"88.118.7/admin",

@@ -5,20 +5,17 @@ import struct
 
 import pytest
 
+from chain_anchor.changes import Change, assemble_change, encode_body, record_digest
 from chain_anchor.entries import (
     HEADER_OCTETS,
-    NO_HASH,
-    Change,
     Header,
     Restart,
     Rotation,
-    assemble_change,
     decode_entry,
-    encode_body,
     encode_entry,
-    record_digest,
     rotation_message,
 )
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import EntryError
 
 CHANGE = Change(

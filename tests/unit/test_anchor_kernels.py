@@ -7,7 +7,7 @@ import pytest
 
 from chain_anchor import leaves as plain, upper
 from chain_anchor.buckets import Draft
-from chain_anchor.entries import assemble_change
+from chain_anchor.changes import assemble_change
 from chain_anchor.frontier import Frontier
 from chain_anchor.merkle import leaf_hash, node_hash
 from chain_anchor.rows import STEP

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from chain_anchor.anchor_making import make_hop
-from chain_anchor.anchors import decode_anchors, encode_anchors
+from chain_anchor.anchor_section import decode_anchors, encode_anchors
+from chain_anchor.bundle import decode_bundle, encode_bundle
 from chain_anchor.errors import AnchorError, BundleError, ProofError
-from chain_anchor.proof import decode_bundle, describe, encode_bundle, verify_bundle
+from chain_anchor.proof import verify_bundle
+from chain_anchor.verified import describe
 from tests.anchored_logs import Anchored, anchored_name
 from tests.bif_chains import metadata
 

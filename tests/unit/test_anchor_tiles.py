@@ -16,16 +16,13 @@ from chain_anchor.tiles import (
     decode_entry_bundle,
     decode_tile,
     encode_entry_bundle,
-    entries_path,
     entry_bundles_of,
+    hash_within,
     parse_path,
-    read_tiles,
     tile_holding,
-    tile_path,
-    tiles_of,
     width_in,
 )
-from tests.merkle_trees import Tree
+from tests.merkle_trees import Tree, tiles_of
 
 SIZE = 256 * 3 + 100
 TREE = Tree.of(SIZE)
@@ -55,10 +52,6 @@ def octets_of(tile):
 def test_a_path_is_read_and_written(tile, path):
     assert tile.path() == path
     assert parse_path(path) == tile
-    if tile.level is None:
-        assert entries_path(tile.index, tile.width) == path
-    else:
-        assert tile_path(tile.level, tile.index, tile.width) == path
 
 
 @pytest.mark.parametrize(
@@ -136,14 +129,14 @@ def test_the_tree_of_70000_leaves_has_the_tiles_of_the_specification():
     ]
     assert list(tiles_of(256)) == [Tile(0, 0), Tile(1, 0, 1)]
     assert list(tiles_of(0)) == []
+
+
+def test_a_log_that_grew_has_these_new_bundles():
+    assert list(entry_bundles_of(0)) == []
     assert list(entry_bundles_of(257)) == [Tile(None, 0), Tile(None, 1, 1)]
-
-
-def test_a_tree_that_grew_has_these_new_tiles():
-    assert list(tiles_of(300, 300)) == []
-    assert list(tiles_of(301, 300)) == [Tile(0, 1, 45)]
-    assert list(tiles_of(513, 300)) == [Tile(0, 1), Tile(0, 2, 1), Tile(1, 0, 2)]
-    assert list(tiles_of(512, 511)) == [Tile(0, 1), Tile(1, 0, 2)]
+    assert list(entry_bundles_of(301, 300)) == [Tile(None, 1, 45)]
+    assert list(entry_bundles_of(513, 300)) == [Tile(None, 1), Tile(None, 2, 1)]
+    assert list(entry_bundles_of(512, 511)) == [Tile(None, 1)]
     assert list(entry_bundles_of(513, 512)) == [Tile(None, 2, 1)]
     assert list(entry_bundles_of(512, 512)) == []
 
@@ -163,7 +156,7 @@ def test_a_tile_is_as_wide_as_its_tree_lets_it():
 def test_the_largest_tree_has_tiles():
     last = 2**55 - 1
     assert tile_holding(0, MAX_SIZE - 1, MAX_SIZE) == Tile(0, last, 255)
-    assert parse_path(tile_path(0, last, 255)) == Tile(0, last, 255)
+    assert parse_path(Tile(0, last, 255).path()) == Tile(0, last, 255)
     assert tile_holding(62, 0, MAX_SIZE) == Tile(7, 0, 127)
 
 
@@ -171,11 +164,12 @@ def test_the_largest_tree_has_tiles():
 def test_the_hashes_of_a_tree_are_read_from_its_tiles(size):
     fetched = set()
 
-    def fetch(tile):
+    def read(level, index):
+        tile = tile_holding(level, index, size)
         fetched.add(tile)
-        return octets_of(tile)
+        hashes = decode_tile(octets_of(tile), tile.width)
+        return hash_within(tile, hashes, level, index)
 
-    read = read_tiles(size, fetch)
     assert root_of(size, read) == TREE.root(size)
     for index in {0, size // 2, size - 1}:
         assert inclusion_path(index, size, read) == TREE.inclusion(index, size)
@@ -186,7 +180,7 @@ def test_the_hashes_of_a_tree_are_read_from_its_tiles(size):
 
 def test_octets_that_are_no_such_tile_are_refused():
     with pytest.raises(TileError, match="256 hashes of 32 octets expected, got 8191"):
-        read_tiles(256, lambda tile: octets_of(tile)[:-1])(3, 0)
+        decode_tile(octets_of(Tile(0, 0))[:-1], 256)
     with pytest.raises(TileError, match="2 hashes of 32 octets expected, got 96"):
         decode_tile(bytes(96), 2)
     assert decode_tile(bytes(64), 2) == [bytes(32)] * 2

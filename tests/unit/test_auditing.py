@@ -7,12 +7,8 @@ import pytest
 from chain_anchor import entry_rows, rows, upper
 from chain_anchor.auditing import Replay, audit_buckets, audit_head, audit_rows
 from chain_anchor.buckets import Draft, PlainEngine
-from chain_anchor.entries import (
-    Restart,
-    assemble_change,
-    encode_body,
-    encode_restart,
-)
+from chain_anchor.changes import assemble_change, encode_body
+from chain_anchor.entries import Restart, encode_restart
 from chain_anchor.errors import AnchorError, CorruptLogError, SignatureError
 from chain_anchor.log import HEAD_KEY, META_TABLE, Log
 from chain_anchor.merkle import leaf_hash

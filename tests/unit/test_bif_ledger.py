@@ -19,7 +19,7 @@ from chain_anchor.bif.chain_pb2 import (
     Transaction,
 )
 from chain_anchor.bif.errors import BlockError, ErrorCode, RefusedError
-from chain_anchor.bif.execution import Chain, NoContracts
+from chain_anchor.bif.execution import Chain
 from chain_anchor.bif.genesis import FIRST_BALANCE, FUNDED_BALANCE
 from chain_anchor.bif.ledger import Ledger
 from chain_anchor.bif.rules import MAINNET_LIKE, Rules
@@ -32,7 +32,10 @@ from tests.bif_chains import (
     FEE_LIMIT,
     KEYS,
     SM2_USER,
+    MemoryStorage,
+    NoContracts,
     TestChain,
+    check_follows,
     create,
     key,
     metadata,
@@ -121,7 +124,7 @@ def test_a_storage_that_was_damaged_is_noticed(chain):
         with pytest.raises(BlockError, match="block 1"):
             Ledger.open(chain.storage, chain.ledger.chain)
     with pytest.raises(BlockError, match="has none"):
-        Ledger.open(storage.MemoryStorage(), chain.ledger.chain)
+        Ledger.open(MemoryStorage(), chain.ledger.chain)
 
 
 # Blocks
@@ -146,7 +149,7 @@ def test_a_block_counts_and_links_what_went_before(chain):
         chain.make(BOB, pay(ALICE, 1)),
         chain.make(ALICE, pay(BOB, 1), domain_id=21),
     )
-    blocks.check_follows(first, block.header)
+    check_follows(first, block.header)
     assert block.header.tx_count == 3
     assert chain.close().header.tx_count == 3
     assert chain.ledger.header(2) == block.header
@@ -212,21 +215,6 @@ def test_the_state_of_a_block_is_the_trie_over_its_accounts(chain):
     root = trie.update({}.get, leaves).root
     assert blocks.tree_hash(chain.ledger.last, 0) == root
     assert len(leaves) == 31
-
-
-def test_an_account_is_proved_to_be_in_a_block(chain):
-    chain.run(ALICE, metadata("idis:88.118.7/SN0001", "digest"))
-    state, header = chain.ledger.state(0), chain.ledger.last
-    place = addresses.parse(ALICE.address()).state_key
-    found = chain.account(ALICE)
-    path = trie.path(state.account_node, place)
-    digest = trie.hash_on_path(path, place, blocks.tree_hash(header, 0))
-    assert digest == sha256(found.encode()).digest()
-    name = b"idis:88.118.7/SN0001"
-    path = trie.path(lambda at: state.metadata_node(place, at), name)
-    digest = trie.hash_on_path(path, name, found.metadatas_hash)
-    stored = account.encode_metadata(name.decode(), account.Metadata("digest", 1))
-    assert digest == sha256(stored).digest()
 
 
 def test_domains_have_states_of_their_own(chain):

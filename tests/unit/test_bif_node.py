@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from chain_anchor.bif.blocks import check_follows
 from chain_anchor.bif.certificates import check_certificate
+from chain_anchor.bif.chain_pb2 import ConsensusValueHeader
 from chain_anchor.bif.errors import (
     ChainStoppedError,
     CorruptChainError,
@@ -14,11 +14,9 @@ from chain_anchor.bif.errors import (
     StorageError,
 )
 from chain_anchor.bif.header_anchoring import HeaderAnchoring
-from chain_anchor.bif.ledger import ClosedBlock
-from chain_anchor.bif.listeners import SlowReaderError
 from chain_anchor.bif.node import ChainNode
-from tests.bif_chains import ALICE, BOB, CAROL, DAVE, pay
-from tests.bif_nodes import running, settings, signed
+from tests.bif_chains import ALICE, BOB, CAROL, DAVE, check_follows, pay
+from tests.bif_nodes import Blocks, running, settings, signed
 
 
 def balance(node, key):
@@ -44,8 +42,8 @@ async def test_what_arrives_while_a_block_is_closed_shares_the_next(tmp_path):
         sent = [signed(ALICE, number + 1, pay(BOB, 1)) for number in range(60)]
         results = await asyncio.gather(*(node.submit([item]) for item in sent))
         assert results == [[None]] * 60
-        assert node.statistics()["transactions"] == 60
-        assert node.statistics()["blocks"] < 10
+        assert node.ledger.last.tx_count == 60
+        assert node.ledger.last.seq < 10
         assert not len(node.pool)
 
 
@@ -89,12 +87,11 @@ async def test_by_hand_a_block_is_closed_only_when_told(tmp_path):
 
 async def test_at_intervals_empty_blocks_come_if_asked_for(tmp_path):
     async with running(tmp_path) as node:
-        subscription = node.subscribe()
+        blocks = Blocks(node)
         await node.set_mining("interval", 1, empty=True)
         async with asyncio.timeout(10):
-            event = await subscription.next()
-        assert isinstance(event, ClosedBlock)
-        assert not event.applied
+            block = await blocks.next()
+        assert not block.applied
 
 
 async def test_revert_restores_state_hashes_and_clock(tmp_path):
@@ -165,19 +162,23 @@ async def test_a_lost_transaction_is_taken_and_never_seen(tmp_path):
 async def test_a_certificate_convinces_who_pins_the_validators(tmp_path):
     async with running(tmp_path) as node:
         header = await node.mine()
-        octets = node.certificate(header.seq)
-        check_certificate(octets, header.hash, node.ledger.validators)
+        following = await node.mine()
+        octets = node.ledger.consensus_value(following.seq)
+        proof = ConsensusValueHeader.FromString(octets).previous_proof
+        check_certificate(proof, header.hash, node.ledger.validators)
 
 
-async def test_who_reads_too_slowly_is_given_up(tmp_path):
+async def test_a_listener_that_fails_keeps_nothing_from_the_others(tmp_path):
+    reported = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: reported.append(context["exception"])
+    )
     async with running(tmp_path) as node:
-        subscription = node.subscribe(limit=2)
-        await node.mine(5)
-        assert node.statistics()["slow_readers"] == 1
-        for _ in range(2):
-            await subscription.next()
-        with pytest.raises(SlowReaderError):
-            await subscription.next()
+        node.listen(object())
+        blocks = Blocks(node)
+        header = await node.mine()
+        assert (await blocks.next()).header == header
+    assert [type(error) for error in reported] == [AttributeError]
 
 
 async def test_a_closed_chain_takes_nothing(tmp_path):
@@ -233,7 +234,7 @@ async def test_every_kth_header_is_anchored_in_the_main_chain(tmp_path):
         running(tmp_path / "sub", "sub", "hany") as sub,
     ):
         headers = HeaderAnchoring(sub, main, DAVE, every=3, still_seconds=None)
-        blocks = main.subscribe()
+        blocks = Blocks(main)
         headers.start()
         await sub.mine(7)
         async with asyncio.timeout(10):

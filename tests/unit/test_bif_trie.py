@@ -4,7 +4,6 @@ import pytest
 
 from chain_anchor.bif import chain_pb2, trie
 from chain_anchor.bif.errors import BlockError
-from chain_anchor.errors import ProofError
 
 ONE, TWO, THREE, FOUR = (bytes([n]) * 32 for n in (1, 2, 3, 4))
 
@@ -62,9 +61,8 @@ def test_keys_that_begin_with_each_other_a_thousand_deep_are_no_trouble():
     keys = [b"a" * size for size in range(1, 1025)]
     root, nodes = trie.update({}.get, dict.fromkeys(keys, ONE))
     assert list(trie.keys(nodes.get)) == keys
-    way = trie.path(nodes.get, keys[-1])
-    assert len(way) == 1024
-    assert trie.hash_on_path(way, keys[-1], root) == ONE
+    assert len(nodes) == 1024
+    assert trie.root(nodes.get) == root
     assert trie.update(nodes.get, dict.fromkeys(keys)).root == trie.EMPTY_ROOT
 
 
@@ -81,10 +79,3 @@ def test_stored_octets_that_are_no_node_are_named():
     for octets in (b"\xff", b"", b"\x0a\0" * 16, b"\x0a\0" * 18):
         with pytest.raises(BlockError, match=r"no node|17 children"):
             trie.update({b"\0": octets}.get, {b"\x34": ONE})
-
-
-def test_a_path_that_leads_back_up_is_no_proof():
-    back = chain_pb2.Child(sublocation=b"\0", hash=ONE, childtype="INNER")
-    octets = chain_pb2.Node(children=[back] * 17).SerializeToString()
-    with pytest.raises(ProofError, match="lead down"):
-        trie.hash_on_path([octets, octets], b"\x34", sha256(octets).digest())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chain_anchor import entries
 from chain_anchor.buckets import PlainEngine
+from chain_anchor.changes import Change
 from chain_anchor.checkpoint import sign_checkpoint
 from chain_anchor.entries import Restart, decode_entry, encode_entry
 from chain_anchor.errors import (
@@ -324,7 +324,7 @@ def test_a_change_by_a_stranger_under_a_watched_prefix_is_an_alarm():
     stranger = Watch.parse("88.118=300:88.100/admin")
     seen = follow(monitor(watches=[stranger]), grown(3))
     found = alarms(seen)
-    changes = [one.index for one in seen if isinstance(one.entry, entries.Change)]
+    changes = [one.index for one in seen if isinstance(one.entry, Change)]
     assert [alarm.index for alarm in found] == changes
     assert {alarm.kind for alarm in found} == {"watch"}
     assert found[0].message == "88.118: 300:88.118/admin changed something under 88.118"

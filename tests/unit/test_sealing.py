@@ -8,10 +8,12 @@ import lmdb
 import pytest
 
 from chain_anchor.buckets import PlainEngine
+from chain_anchor.bundle import encode_bundle
+from chain_anchor.changes import Change as Logged
 from chain_anchor.checkpoint import open_checkpoint
-from chain_anchor.entries import Change as Logged, Header, Rotation, decode_entry
+from chain_anchor.entries import Header, Rotation, decode_entry
 from chain_anchor.errors import SignatureError
-from chain_anchor.proof import encode_bundle, verify_bundle
+from chain_anchor.proof import verify_bundle
 from chain_anchor.rotation import follow_rotations
 from chain_anchor.statemap import KIND_HOME, KIND_RECORD
 from chain_anchor.view import bundle_of

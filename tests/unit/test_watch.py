@@ -2,7 +2,8 @@
 
 import pytest
 
-from chain_anchor.entries import NO_HASH, Change
+from chain_anchor.changes import Change
+from chain_anchor.entry_fields import NO_HASH
 from chain_anchor.errors import FormatError
 from chain_anchor.watch import Watch, actor_of
 

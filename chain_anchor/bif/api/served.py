@@ -10,27 +10,12 @@ from typing import Protocol, TypeVar
 from chain_anchor.bif.chain_pb2 import LedgerHeader
 from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.keys import PrivateKey
-from chain_anchor.bif.ledger import ClosedBlock, Ledger
+from chain_anchor.bif.ledger import Ledger
+from chain_anchor.bif.listeners import Listener
 from chain_anchor.bif.pool import Pool
 from chain_anchor.bif.transactions import SignedTransaction
 
 T = TypeVar("T")
-
-
-class Listener(Protocol):
-    """Is told what happens on a chain, when it is durable; it neither waits nor fails."""
-
-    def closed(self, block: ClosedBlock) -> None:
-        """Take a block that was closed."""
-
-    def accepted(self, transaction: SignedTransaction) -> None:
-        """Take a transaction that waits from now on."""
-
-    def dropped(self, transaction: SignedTransaction, refusal: RefusedError) -> None:
-        """Take a transaction that waited, and will be in no block."""
-
-    def reverted(self, header: LedgerHeader) -> None:
-        """Take what is the last block after a developer went back."""
 
 
 class ServedChain(Protocol):

@@ -159,9 +159,9 @@ class Instance:
         try:
             answer = self._answer(self._text(argument), self).encode()
             return self.call("new_string", self.write(answer), len(answer))
-        except Exception as error:  # noqa: BLE001
-            # Raised again by `evaluate`. The library would keep it for whichever
-            # thread asks next; so it must not see it, and finds no time left instead.
+        except Exception as error:  # noqa: BLE001 (raised again by `evaluate`)
+            # The library would keep it for whichever thread asks next; so it must not
+            # see it, and finds no time left instead.
             self._left_at_failure = self.ticks
             self._failure = (
                 _overrun(error) if isinstance(error, wasmtime.Trap) else error

@@ -1,0 +1,171 @@
+"""What nobody does to a real chain: developers' methods (emulator convention).
+
+Blocks at will, states to go back to, a clock that is put forward, balances out of
+nothing, and faults. What changes the chain is a block or a record of the node's, so a
+restart finds it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from chain_anchor.bif.account import Account
+from chain_anchor.bif.chain_pb2 import LedgerHeader
+from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.faults import Faults
+from chain_anchor.bif.kept_chain import KeptChain
+from chain_anchor.bif.listeners import Listeners
+from chain_anchor.bif.mining import Miner
+from chain_anchor.bif.node_settings import ChainSettings
+from chain_anchor.bif.pool import Pool
+from chain_anchor.bif.producing import Producer
+from chain_anchor.bif.reporting import report
+from chain_anchor.bif.waiting_room import WaitingRoom
+
+MAX_MINED: Final = 1000
+
+
+class Developed:
+    """A chain that a developer does something to; a `ChainNode` is one."""
+
+    def __init__(self, settings: ChainSettings) -> None:
+        """Put the parts of a chain together, none of them started."""
+        self._listeners = Listeners(report)
+        self._faults = Faults()
+        self._room = WaitingRoom(Pool(), self._listeners.tell_dropped)
+        self._kept = KeptChain(settings, self._room.fail)
+        self._producer = Producer(self._kept, self._room, self._listeners, self._faults)
+        self._miner = Miner(self._producer.close_due, self._producer.drop_expired)
+
+    @property
+    def mining(self) -> tuple[str, int]:
+        """How blocks are closed: mode, and milliseconds of the interval."""
+        return self._miner.mode.value, self._miner.interval_ms
+
+    @property
+    def snapshots(self) -> Sequence[int]:
+        """Numbers of the snapshots."""
+        return [snapshot.number for snapshot in self._kept.record.snapshots]
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        """What will go wrong, and how many times more."""
+        return self._faults.left
+
+    async def mine(self, n: int = 1) -> LedgerHeader:
+        """Close blocks with what is ready, empty ones too; give the last header.
+
+        Raises:
+            RefusedError: there are too many (2).
+        """
+        if not 1 <= n <= MAX_MINED:
+            raise RefusedError(
+                ErrorCode.INVALID_PARAMETER, f"n({n}) must be between 1 and {MAX_MINED}"
+            )
+        for _ in range(n):
+            await self._producer.close_next(empty=True)
+        return self._kept.ledger.last
+
+    async def snapshot(self) -> int:
+        """Remember the state; give its number.
+
+        Raises:
+            RefusedError: there are too many (2).
+        """
+        kept = self._kept
+
+        async def take() -> int:
+            kept.record.clock = kept.clock.keep()
+            number = kept.record.take_snapshot(kept.ledger.last.seq)
+            await kept.write_record()
+            return number
+
+        return await kept.exclusively(take)
+
+    async def revert(self, number: int, /) -> LedgerHeader:
+        """Go back to a snapshot, which is forgotten with all later ones.
+
+        Raises:
+            RefusedError: there is none (4).
+        """
+
+        async def back() -> LedgerHeader:
+            header = await self._kept.go_back(number)
+            self._room.recount(self._kept.nonce_of)
+            self._listeners.tell(lambda listener: listener.reverted(header))
+            return header
+
+        return await self._kept.exclusively(back)
+
+    async def set_time(self, microseconds: int, /) -> None:
+        """Set the chain's clock, which only goes forward.
+
+        Raises:
+            RefusedError: the last block is not before it (2).
+        """
+
+        async def put() -> None:
+            self._kept.clock.set(microseconds)
+            await self._kept.write_record()
+
+        await self._kept.exclusively(put)
+
+    async def advance(self, microseconds: int, /) -> None:
+        """Put the chain's clock forward.
+
+        Raises:
+            RefusedError: it would go back (2).
+        """
+        if microseconds < 0:
+            raise RefusedError(
+                ErrorCode.INVALID_PARAMETER,
+                f"time({microseconds}) must not be negative",
+            )
+        await self.set_time(self._kept.clock.now() + microseconds)
+
+    async def set_mining(
+        self, mode: str, interval_ms: int = 1000, *, empty: bool = False
+    ) -> None:
+        """Close blocks with each submission, at intervals, or only when told to.
+
+        Raises:
+            RefusedError: there is no such mode, or the interval is out of range (2).
+        """
+        self._miner.set(mode, interval_ms, empty=empty)
+        self._room.release()
+
+    async def set_balance(
+        self, address: str, amount: int, domain: int = 0
+    ) -> LedgerHeader:
+        """Give an account a balance, and make it if it is missing, in a block.
+
+        Raises:
+            RefusedError: there is no such domain (170), or the amount is wrong (2).
+            EncodingError: it is no address.
+        """
+        if not 0 <= amount < 1 << 63:
+            raise RefusedError(
+                ErrorCode.INVALID_PARAMETER, f"balance({amount}) must be 0 to 2**63-1"
+            )
+        state = self._kept.ledger.state(domain)
+        state.account(address)
+
+        async def give() -> LedgerHeader:
+            found = self._kept.ledger.state(domain).account(address)
+            account = (found or Account(address, 0))._replace(balance=amount)
+            block = await self._producer.close((), [(domain, account)])
+            return block.header
+
+        return await self._kept.exclusively(give)
+
+    def set_fault(self, name: str, count: int = 1, **options: int) -> None:
+        """Let something go wrong the next times.
+
+        Raises:
+            RefusedError: there is no such fault, or option (2).
+        """
+        unknown = set(options) - {"delay_ms"}
+        if unknown:
+            raise RefusedError(
+                ErrorCode.INVALID_PARAMETER, f"fault: no option {min(unknown)}"
+            )
+        self._faults.set(name, count, options.get("delay_ms"))
