@@ -12,8 +12,9 @@ The protocol itself is in `chain_anchor.witnessing`.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from chain_anchor.checkpoint import Checkpoint, parse_checkpoint
 from chain_anchor.errors import AnchorError, NoteError, WitnessError
@@ -39,8 +40,15 @@ TIMEOUT_SECONDS = 5.0
 """For a cosignature, which costs a witness a sync; with one second, a loaded machine of
 two cores missed quorums that were only late (emulator convention)."""
 
+Ask = Callable[[], Awaitable[Signature]]
+"""Asks a witness for a cosignature."""
+
 Consistency = Callable[[int], Sequence[bytes]]
 """Gives the consistency path from an old size to the checkpoint's."""
+
+MAX_PENDING = 2
+"""Checkpoints of one log that one witness is asked at once: the first look at what has
+grown and a registration's may meet; a witness that is slow gets no queue."""
 
 _ADDRESS = re.compile(r"(.+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+)@(https?://.+)")
 
@@ -99,7 +107,10 @@ class Watcher:
         self.reason = ""
         """Why it was missing the last time."""
 
-        self.busy = False
+        self.pending = 0
+        """Checkpoints that it is being asked, or that wait for that."""
+
+        self.turn = asyncio.Lock()
         self._web = WebClient(address.url)
         self._sizes: dict[str, int] = {}
 
@@ -211,7 +222,10 @@ class Witnesses:
         text = Note.parse(note).text
         checkpoint = parse_checkpoint(text)
         tasks = [
-            self._start(watcher, watcher.cosign(text, note, checkpoint, consistency))
+            self._start(
+                watcher,
+                partial(watcher.cosign, text, note, checkpoint, consistency),
+            )
             for watcher in self.watchers
             if not _is_busy(watcher)
         ]
@@ -250,22 +264,18 @@ class Witnesses:
         for watcher in self.watchers:
             await watcher.close()
 
-    def _start(
-        self, watcher: Watcher, asking: Coroutine[Any, Any, Signature]
-    ) -> asyncio.Task[Signature | None]:
-        watcher.busy = True
-        task = asyncio.create_task(self._answer(watcher, asking))
+    def _start(self, watcher: Watcher, ask: Ask) -> asyncio.Task[Signature | None]:
+        watcher.pending += 1
+        task = asyncio.create_task(self._answer(watcher, ask))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _answer(
-        self, watcher: Watcher, asking: Coroutine[Any, Any, Signature]
-    ) -> Signature | None:
+    async def _answer(self, watcher: Watcher, ask: Ask) -> Signature | None:
         """Wait for one witness; None when it is missing."""
         try:
-            async with asyncio.timeout(self.timeout_seconds):
-                signature = await asking
+            async with asyncio.timeout(self.timeout_seconds), watcher.turn:
+                signature = await ask()
         except TimeoutError:
             watcher.miss("timeout", f"no answer in {self.timeout_seconds} s")
             return None
@@ -279,7 +289,7 @@ class Witnesses:
             watcher.miss("failed", str(error))
             return None
         finally:
-            watcher.busy = False
+            watcher.pending -= 1
         watcher.cosigned += 1
         watcher.reason = ""
         return signature
@@ -324,10 +334,11 @@ class Witnesses:
 
 
 def _is_busy(watcher: Watcher) -> bool:
-    """Tell whether a witness still has an earlier checkpoint; then it is missing."""
-    if watcher.busy:
-        watcher.miss("busy", "still busy with an earlier checkpoint")
-    return watcher.busy
+    """Tell whether a witness has enough to answer already; then it is missing."""
+    busy = watcher.pending >= MAX_PENDING
+    if busy:
+        watcher.miss("busy", "still busy with earlier checkpoints")
+    return busy
 
 
 def _check_ahead(size: int, checkpoint: Checkpoint) -> None:

@@ -177,6 +177,13 @@ async def test_without_a_proof_the_witness_is_missing(two, log, problem):
             await witnesses.cosign(log.note(9), fail)
 
 
+async def test_a_checkpoint_waits_for_an_earlier_one(two, log):
+    async with asking(*two) as witnesses:
+        both = await asyncio.gather(log.ask(witnesses, 5), log.ask(witnesses, 6))
+        assert [len(signatures) for signatures in both] == [2, 2]
+        assert not any(watcher.missing for watcher in witnesses.watchers)
+
+
 async def test_another_witness_at_the_address_is_noticed(two, log):
     swapped = two[0].address._replace(url=two[1].address.url)
     async with asking(swapped) as witnesses:
@@ -222,6 +229,8 @@ async def test_a_silent_witness_costs_no_more_than_the_deadline(two, log):
             async with asyncio.timeout(5):
                 assert len(await log.ask(witnesses, 5)) == 2
                 assert len(await log.ask(witnesses, 6)) == 2
+                assert len(await log.ask(witnesses, 6)) == 2
+            # Two wait for it already: the third does not.
             assert witnesses.watchers[2].missing == {"busy": 1}
         async with asking(*two, mute, quorum=3, timeout_seconds=0.3) as witnesses:
             with pytest.raises(WitnessError, match=r"mute: no answer in 0\.3 s"):
