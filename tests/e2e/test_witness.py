@@ -60,7 +60,7 @@ def last(process):
 def two(tmp_path_factory):
     """Run two witnesses for tests that each have a log of their own."""
     base = tmp_path_factory.mktemp("two")
-    origins = [f"{number}.example/log" for number in range(12)]
+    origins = [f"{number}.example/log" for number in range(14)]
     keys = [part for name in origins for part in ("--log", str(signer(name).key))]
     with witness(base / "a", *keys) as first, witness(base / "b", *keys) as second:
         yield first, second
