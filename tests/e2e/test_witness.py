@@ -27,6 +27,7 @@ FORK = AskingLog(Tree(LOG.tree.entries[:100] + [b"%d" % n for n in range(200)]))
 VKEY = str(signer(ORIGIN).key)
 CONFLICT = b"HTTP/1.1 409 Conflict\r\ncontent-type: text/x.tlog.size\r\n"
 OURS = ("--log", VKEY)
+MANY_LOGS = 14
 
 
 @contextlib.asynccontextmanager
@@ -60,7 +61,7 @@ def last(process):
 def two(tmp_path_factory):
     """Run two witnesses for tests that each have a log of their own."""
     base = tmp_path_factory.mktemp("two")
-    origins = [f"{number}.example/log" for number in range(14)]
+    origins = [f"{number}.example/log" for number in range(MANY_LOGS)]
     keys = [part for name in origins for part in ("--log", str(signer(name).key))]
     with witness(base / "a", *keys) as first, witness(base / "b", *keys) as second:
         yield first, second
@@ -298,7 +299,7 @@ def test_it_says_who_it_is(two):
     assert str(two[0].address.key) in body.decode()
     assert headers["content-type"].startswith("text/plain")
     assert get(two[0], "/", "HEAD")[0] == 200
-    assert two[0].ready["logs"] == sorted(f"{n}.example/log" for n in range(12))
+    assert two[0].ready["logs"] == sorted(f"{n}.example/log" for n in range(MANY_LOGS))
 
 
 @pytest.mark.parametrize(
