@@ -11,15 +11,19 @@ changes (`resolver.log_drafts`). Beside the log's own, `log_meta` has these entr
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from chain_anchor.errors import AnchorError
 from chain_anchor.log import HEAD_KEY, META_TABLE, Engine, Head, Log
 from chain_anchor.note import Signer, VerifierKey
+from chain_anchor.presence import Presence
 from chain_anchor.rotation import RotationProof, rotation_entry
 from chain_anchor.rows import checked, protected
+from chain_anchor.statemap import KIND_RECORD, map_key
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
+from chain_anchor.upper import TABLE as MAP_TABLE
 from chain_anchor.view import LogView
 from registry.errors import MapFullError, StoreError
 from registry.journal import decode_entry
@@ -30,6 +34,7 @@ from resolver.log_keys import LogKeys
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chain_anchor.anchors import AnchoredTold
     from chain_anchor.bundle import Bundle
 
 
@@ -60,11 +65,18 @@ class Sealing:
         self.lead_up: Callable[[Bundle], Bundle] = lambda bundle: bundle
         """Lets a bundle of the published head reach into the logs above."""
 
+        self.anchors: Callable[[Bundle], Bundle] = lambda bundle: bundle
+        """Lets a bundle of the published head reach onto the chain."""
+
+        self.anchored: Callable[[], AnchoredTold | None] = lambda: None
+        """Says how far the log is anchored; None if it is anchored nowhere."""
+
         self._keys = keys
         self._store = store
         self._view: Snapshot | None = None
         self._notice = _Notice()
         self._generation = 0
+        self._presence = Presence()
 
     def open(self) -> None:
         """Go on from what the store holds.
@@ -86,6 +98,7 @@ class Sealing:
             raise StoreError(f"{self.log.origin} cannot go on: {message}")
         if not self._store.read_only:
             self._catch_up(sealed, serial)
+        self._store.is_sealed = self._is_registered
         self._renew()
 
     def seal(self, batch: Batch, tables: Tables) -> Puts:
@@ -185,6 +198,10 @@ class Sealing:
             _rotation_proof(view, tables, number)
             for number in range(1, self._generation + 1)
         ]
+
+    def _is_registered(self, tables: Tables, name: bytes) -> bool:
+        key = map_key(KIND_RECORD, name)
+        return self._presence.is_active(key, partial(tables.get, MAP_TABLE))
 
     def _open(self, tables: Tables) -> int:
         self._generation = int.from_bytes(tables.get(META_TABLE, _GENERATION) or b"")

@@ -5,7 +5,7 @@ One writer, any number of readers, each reader on a consistent snapshot. A
 has it: that is the whole durability contract.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
@@ -78,6 +78,10 @@ class Tables(Protocol):
         """Walk entries by key, from `start` on."""
 
 
+IsSealed = Callable[[Tables, bytes], bool]
+"""Tells whether a canonical name is registered, by what was sealed with it."""
+
+
 class Sealer(Protocol):
     """Adds to each transaction what makes it provable.
 
@@ -109,7 +113,8 @@ class Reader(Protocol):
         """Read a record by canonical name.
 
         Raises:
-            CorruptError: Its octets fail their checksum.
+            CorruptError: Its octets fail their checksum, or it is not there and what
+                was sealed says that it ought to be.
         """
 
     def home(self, prefix: bytes) -> Home | None:
@@ -147,6 +152,9 @@ class Store(Protocol):
 
     read_only: bool
     """Whether `write` is refused."""
+
+    is_sealed: IsSealed | None
+    """Asked about each record that is not found; None while nothing is sealed."""
 
     def snapshot(self) -> Snapshot:
         """Open a view of the last write; short-lived, on one thread."""

@@ -39,6 +39,7 @@ from registry.model.record import Record, encode_record
 from registry.store.interface import (
     LOG_TABLES,
     Batch,
+    IsSealed,
     Puts,
     Sealer,
 )
@@ -75,6 +76,7 @@ class LmdbStore:
         """
         self.directory = directory
         self.read_only = read_only
+        self.is_sealed: IsSealed | None = None
         self._metas: MetaPages | None = None
         self._before: Any = None
         self._stuck = False
@@ -209,7 +211,13 @@ class LmdbStore:
             raise read_error(self.directory, error) from error
 
     def _view(self, transaction: Any, *, lent: bool = False) -> LmdbSnapshot:
-        return LmdbSnapshot(self.directory, self._handles, transaction, lent=lent)
+        return LmdbSnapshot(
+            self.directory,
+            self._handles,
+            transaction,
+            lent=lent,
+            is_sealed=self.is_sealed,
+        )
 
     def get(self, name: bytes) -> Record | None:
         """Read one record in a view of its own."""

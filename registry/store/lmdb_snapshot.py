@@ -22,7 +22,7 @@ import lmdb
 from registry.errors import CorruptError, StoreError
 from registry.model.record import Record, decode_record
 from registry.model.value import decode_values, encode_values
-from registry.store.interface import Home, Tables, Tally
+from registry.store.interface import Home, IsSealed, Tables, Tally
 
 U64 = struct.Struct("!Q")
 TALLY = struct.Struct("!QQ")
@@ -87,12 +87,19 @@ class LmdbSnapshot:
     What the engine raises inside the `with` block leaves it as a `StoreError`.
     """
 
-    __slots__ = ("_directory", "_handles", "_lent", "_transaction")
+    __slots__ = ("_directory", "_handles", "_is_sealed", "_lent", "_transaction")
 
     def __init__(
-        self, directory: Path, handles: Handles, transaction: Any, *, lent: bool = False
+        self,
+        directory: Path,
+        handles: Handles,
+        transaction: Any,
+        *,
+        lent: bool = False,
+        is_sealed: IsSealed | None = None,
     ) -> None:
         """Take a transaction; one that is lent is not ended."""
+        self._is_sealed = is_sealed
         self._directory = directory
         self._handles = handles
         self._transaction = transaction
@@ -138,12 +145,21 @@ class LmdbSnapshot:
         """Read a record by canonical name."""
         octets = self._get("records", key_of(name))
         if octets is None:
+            self._check_absent(name)
             return None
         record = decode_record(octets, _name_of(key_of(name)))
         if record.name != name:
             message = f"stored record {record.name!r} lies under the key of {name!r}"
             raise CorruptError(message)
         return record
+
+    def _check_absent(self, name: bytes) -> None:
+        """Ask whoever seals, whose tables lie elsewhere, whether nothing is right."""
+        if self._is_sealed is not None and self._is_sealed(self.all_tables, name):
+            message = (
+                f"{name!r:.99} is in the log as registered, and not among the records"
+            )
+            raise CorruptError(message)
 
     def home(self, prefix: bytes) -> Home | None:
         """Read the entry of a prefix that lives here."""

@@ -18,7 +18,7 @@ from chain_anchor.rotation import follow_rotations
 from chain_anchor.statemap import KIND_HOME, KIND_RECORD
 from chain_anchor.view import bundle_of
 from registry.change import Change
-from registry.errors import StoreError
+from registry.errors import CorruptError, StoreError
 from registry.journal import Operation
 from registry.model.value import Value
 from registry.service import Registry
@@ -257,3 +257,19 @@ def test_a_damaged_bucket_is_found_before_it_is_signed_over(tmp_path):
     assert again.sealing.log.head == head
     assert again.registry.get(name(1)) is None
     again.close()
+
+
+def test_a_record_that_damage_hides_is_not_taken_for_absent(node):
+    names = [name(number) for number in range(300)]
+    node.write(*(change(Operation.CREATE, one, PUBLIC) for one in names))
+    node.write(*(change(Operation.DELETE, one) for one in names[:100]))
+    with node.store._environment.begin(write=True) as transaction:
+        assert transaction.delete(names[200], db=node.store.records)
+    for number in (*range(100), *range(300, 1_300)):
+        assert node.registry.get(name(number)) is None  # deleted, or never there
+    with pytest.raises(CorruptError, match="in the log as registered"):
+        node.registry.get(names[200])
+    with pytest.raises(CorruptError):
+        node.write(change(Operation.CREATE, names[200], PUBLIC))
+    node.write(change(Operation.CREATE, names[0], PUBLIC))
+    assert node.registry.get(names[0]) is not None
