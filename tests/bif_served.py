@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import json
 
+from chain_anchor.bif.account_edits import PlacedEdit
 from chain_anchor.bif.admission import check_submission
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.api import developer, dialect
 from chain_anchor.bif.api.asking import Asked, Request
+from chain_anchor.bif.certificates import certify
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.genesis import seeded_genesis
 from chain_anchor.bif.pool import Pool
@@ -48,6 +51,12 @@ class MemoryChain:
 
     def leader(self, seq: int) -> str:
         return self.ledger.validators[seq % 4]
+
+    def certificate(self, seq: int) -> bytes:
+        return certify(self.ledger.header(seq).hash, KEYS.validators)
+
+    def anchored(self, seq: int):
+        return Anchored(seq + 1, bytes(32)) if seq < self.ledger.last.seq else None
 
     async def run(self, question):
         self.asked += 1
@@ -113,10 +122,10 @@ class MemoryChain:
     async def set_mining(self, mode: str, interval_ms: int = 1000) -> None:
         self.automine = mode == "automine"
 
-    async def set_balance(self, address: str, amount: int, domain: int = 0):
-        account = self.ledger.state(domain).account(address)
-        edit = account._replace(balance=amount)
-        self.ledger.close([], self.ledger.last.close_time + 1, edits=[(domain, edit)])
+    async def set_account(self, address: str, edit, domain: int = 0):
+        edit.check()
+        edits = [PlacedEdit(domain, address, edit)]
+        self.ledger.close([], self.ledger.last.close_time + 1, edits=edits)
         return self.ledger.last
 
     def set_fault(self, name: str, count: int = 1, **options: int) -> None:

@@ -1,8 +1,8 @@
 """Accounts and their metadata as the state keeps them (bif notes §2.1, §2.8).
 
-An account is stored, and hashed into the trie of its domain, as `Account` serialised;
-a metadata as `KeyPair`, into the trie of its account. The root of that trie stands in
-the account, and so does the root of assets, which are always none.
+An account is hashed into the trie of its domain as `Account` serialised; a metadata,
+as which it is stored too, as `KeyPair`, into the trie of its account. The root of that
+trie stands in the account, and so does the root of assets, which are always none.
 """
 
 from functools import lru_cache
@@ -13,6 +13,8 @@ from chain_anchor.bif.trie import EMPTY_ROOT
 
 _REMEMBERED: Final = 1024
 """Privileges that are kept as they are read and written."""
+
+_ROOTS: Final = ("metadatas_hash", "assets_hash")
 
 
 class Privilege(NamedTuple):
@@ -84,21 +86,33 @@ class Account(NamedTuple):
         return message
 
     def encode(self) -> bytes:
-        """Give the octets that are stored and hashed."""
+        """Give the octets that are hashed."""
         return self.message().SerializeToString()
 
+    def to_stored(self) -> bytes:
+        """Give the octets that are stored.
+
+        Address and empty roots are left out: of an ordinary account's 130 octets.
+        """
+        message = self.message()
+        message.ClearField("address")
+        for name in _ROOTS:
+            if getattr(message, name) == EMPTY_ROOT:
+                message.ClearField(name)
+        return message.SerializeToString()
+
     @classmethod
-    def decode(cls, octets: bytes) -> "Account":
-        """Read what `encode` gave."""
+    def from_stored(cls, address: str, octets: bytes) -> "Account":
+        """Read what `to_stored` gave of the account at an address."""
         message = chain_pb2.Account.FromString(octets)
         contract = message.contract
         return cls(
-            message.address,
+            address,
             message.balance,
             message.nonce,
             privilege_of(message.priv),
-            message.metadatas_hash,
-            message.assets_hash,
+            message.metadatas_hash or EMPTY_ROOT,
+            message.assets_hash or EMPTY_ROOT,
             Code(contract.type, contract.payload, contract.version)
             if message.HasField("contract")
             else None,

@@ -96,9 +96,24 @@ def without_ac(text: str) -> str:
     return parse(text)._replace(ac="").text
 
 
+def with_ac(text: str, ac: str) -> str:
+    """Give the address of the same key on a sub-chain.
+
+    Raises:
+        EncodingError: it is no address.
+    """
+    return parse(text)._replace(ac=ac).text
+
+
 def of_hash(digest: bytes, kind: str, ac: str = "") -> str:
     """Make the address of a hash over a raw public key."""
     return Address(ac, kind, digest[-SUFFIX_OCTETS:]).text
+
+
+def of_state_key(octets: bytes) -> str:
+    """Give the address that has a state key."""
+    ac, kind = octets[: -SUFFIX_OCTETS - 2], octets[-SUFFIX_OCTETS - 2 : -SUFFIX_OCTETS]
+    return Address(ac.decode(), kind.decode(), octets[-SUFFIX_OCTETS:]).text
 
 
 def of_contract(source: str, nonce: int, operation_index: int, ac: str = "") -> str:

@@ -4,6 +4,7 @@ The order is the node's, because of several faults only the first is told. What 
 in can still fail when it is applied: others may come first.
 """
 
+from chain_anchor.bif import system_contracts
 from chain_anchor.bif.account import Account, Code
 from chain_anchor.bif.applying import require_chargeable, source_missing
 from chain_anchor.bif.authority import require_weight
@@ -36,7 +37,7 @@ def check_submission(transaction: SignedTransaction, ledger: Ledger) -> Account:
     _check_chain(content.chain_id, rules)
     next_seq = ledger.last.seq + 1
     check_transaction(content, len(transaction.envelope), next_seq, rules)
-    _check_contracts(transaction, ledger.chain.contracts)
+    _check_contracts(transaction, ledger.chain.contracts, state)
     _check_signatures(transaction, source, state)
     require_chargeable(source, transaction, rules.base_reserve)
     _check_fee(transaction)
@@ -71,11 +72,21 @@ def _check_chain(chain_id: int, rules: Rules) -> None:
         )
 
 
-def _check_contracts(transaction: SignedTransaction, contracts: ContractTable) -> None:
+def _check_contracts(
+    transaction: SignedTransaction, contracts: ContractTable, state: StoredState
+) -> None:
     for operation in transaction.content.operations:
         create = operation.create_account
         if operation.type == Operation.CREATE_ACCOUNT and create.HasField("contract"):
             contracts.check(Code(create.contract.type, create.contract.payload))
+        elif operation.type == Operation.PAY_COIN:
+            _check_system_contract(operation.pay_coin.dest_address, state)
+
+
+def _check_system_contract(address: str, state: StoredState) -> None:
+    refusal = system_contracts.missing(address)
+    if refusal and state.account(address) is None:
+        raise refusal
 
 
 def _check_signatures(

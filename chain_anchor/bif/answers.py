@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from chain_anchor.bif import blocks
 from chain_anchor.bif.account import Account, Metadata
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.chain_pb2 import (
     FeeConfig,
     LedgerHeader,
@@ -112,6 +113,13 @@ def ledger(
     return found
 
 
+def anchored(found: Anchored | None) -> JsonObject | None:
+    """Show a header that was sent to the main chain."""
+    if found is None:
+        return None
+    return {"ledger_seq": found.seq, "hash": found.transaction.hex()}
+
+
 def transaction(recorded: Recorded) -> JsonObject:
     """Show a transaction that is on the chain, as /getTransactionHistory does."""
     stored = recorded.message
@@ -180,7 +188,7 @@ def evaluated(trial: Trial) -> JsonObject:
         "hash": trial.hash.hex(),
         "logs": dict(trial.meter.logs) or None,
         "query_rets": None,
-        "stat": trial.meter.stat(),
+        "stat": trial.meter.stat() if trial.meter.steps else None,
         "txs": [shown],
     }
     return success(result) | {"error_desc": ""}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
-from chain_anchor.bif import applying, blocks, storage
-from chain_anchor.bif.account import Account
+from chain_anchor.bif import account_edits, applying, blocks, storage
+from chain_anchor.bif.account_edits import PlacedEdit
 from chain_anchor.bif.chain_pb2 import DomainAccountHash, LedgerHeader
 from chain_anchor.bif.errors import BlockError, RefusedError
 from chain_anchor.bif.execution import BlockPlace, Chain
@@ -49,9 +49,9 @@ class BlockWork:
         self._hashes: dict[int, list[bytes]] = {}
         self._octets = 0
 
-    def edit(self, domain: int, account: Account) -> None:
+    def edit(self, placed: PlacedEdit) -> None:
         """Set an account without a transaction."""
-        self._layer(domain).put(account)
+        account_edits.put(self._layer(placed.domain), placed.address, placed.edit)
 
     def add(self, transaction: SignedTransaction) -> None:
         """Apply one transaction, or drop it."""

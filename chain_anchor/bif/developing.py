@@ -1,15 +1,18 @@
 """What nobody does to a real chain: developers' methods (emulator convention).
 
-Blocks at will, states to go back to, a clock that is put forward, balances out of
+Blocks at will, states to go back to, a clock that is put forward, accounts out of
 nothing, and faults. What changes the chain is a block or a record of the node's, so a
 restart finds it.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from chain_anchor.bif.account import Account
-from chain_anchor.bif.chain_pb2 import LedgerHeader
+from chain_anchor.bif.account import Code
+from chain_anchor.bif.account_edits import AccountEdit, PlacedEdit
+from chain_anchor.bif.addresses import is_address
+from chain_anchor.bif.chain_pb2 import Contract, LedgerHeader
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.faults import Faults
 from chain_anchor.bif.kept_chain import KeptChain
@@ -133,29 +136,30 @@ class Developed:
         self._miner.set(mode, interval_ms, empty=empty)
         self._room.release()
 
-    async def set_balance(
-        self, address: str, amount: int, domain: int = 0
+    async def set_account(
+        self, address: str, edit: AccountEdit, domain: int = 0
     ) -> LedgerHeader:
-        """Give an account a balance, and make it if it is missing, in a block.
+        """Set an account in a block, and make it if it is missing.
 
         Raises:
-            RefusedError: there is no such domain (170), or the amount is wrong (2).
-            EncodingError: it is no address.
+            RefusedError: there is no such domain (170), it is no address (94), or
+                something in the edit is wrong (2, 144, 152).
         """
-        if not 0 <= amount < 1 << 63:
-            raise RefusedError(
-                ErrorCode.INVALID_PARAMETER, f"balance({amount}) must be 0 to 2**63-1"
-            )
-        state = self._kept.ledger.state(domain)
-        state.account(address)
+        if not is_address(address):
+            raise RefusedError(ErrorCode.INVALID_ADDRESS, "'address' is not valid")
+        self._kept.ledger.state(domain)
+        edit.check()
+        if edit.code:
+            code = Code(Contract.JAVASCRIPT, edit.code)
+            # In a thread: the first contract of a process loads the engine.
+            await asyncio.to_thread(self._kept.settings.reading.contracts.check, code)
 
-        async def give() -> LedgerHeader:
-            found = self._kept.ledger.state(domain).account(address)
-            account = (found or Account(address, 0))._replace(balance=amount)
-            block = await self._producer.close((), [(domain, account)])
+        async def put() -> LedgerHeader:
+            placed = PlacedEdit(domain, address, edit)
+            block = await self._producer.close((), [placed])
             return block.header
 
-        return await self._kept.exclusively(give)
+        return await self._kept.exclusively(put)
 
     def set_fault(self, name: str, count: int = 1, **options: int) -> None:
         """Let something go wrong the next times.

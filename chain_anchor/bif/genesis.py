@@ -110,21 +110,30 @@ def seeded_genesis(
     demo_suffixes: Sequence[str] = DEMO_SUFFIXES,
     native: Mapping[int, str] = MappingProxyType({}),
     slogan: str = "",
+    ac: str = "",
 ) -> Genesis:
     """Make the first block of a chain from its keys.
+
+    A sub-chain funds each account under both of its addresses, with the chain's code
+    and without, so that programs work that know of no code (emulator convention).
 
     Args:
         keys: what `seeded_keys` gave.
         demo_suffixes: which published accounts to fund, without "did:bid:".
         native: name of the native contract by its number (§2.5).
         slogan: text of the first header.
+        ac: code of the sub-chain.
     """
     validators = tuple(key.address() for key in keys.validators)
     balances = {keys.first.address(): FIRST_BALANCE}
     balances |= dict.fromkeys(validators, 0)
-    balances |= {key.address(): FUNDED_BALANCE for key in keys.funded}
-    balances |= {addresses.PREFIX + text: FUNDED_BALANCE for text in demo_suffixes}
+    funded = [key.address() for key in keys.funded]
+    funded += [addresses.PREFIX + text for text in demo_suffixes]
+    for address in funded:
+        balances[address] = FUNDED_BALANCE
+        balances[addresses.with_ac(address, ac)] = FUNDED_BALANCE
     contracts = {
-        addresses.of_system_contract(number): name for number, name in native.items()
+        addresses.of_system_contract(number, ac): name
+        for number, name in native.items()
     }
     return Genesis(validators, balances, contracts, slogan)

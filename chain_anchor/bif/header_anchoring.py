@@ -13,9 +13,9 @@ transaction is sent. So after a kill it is known, or sent again.
 import asyncio
 import contextlib
 import json
-import struct
-from typing import Final, NamedTuple
+from typing import Final
 
+from chain_anchor.bif.anchored_headers import ROW, Anchored, read_row, row_key
 from chain_anchor.bif.chain_pb2 import (
     LedgerHeader,
     Operation,
@@ -37,17 +37,7 @@ STILL_SECONDS: Final = 0.5
 """After so long without a block, the last header is anchored too."""
 
 _RETRY_SECONDS: Final = 1.0
-_ROW: Final = b"Nanchored"
-_SEQ: Final = struct.Struct("!Q")
 _FEE_LIMIT: Final = 100_000_000
-
-
-class Anchored(NamedTuple):
-    """A header of a sub-chain that is on the main chain."""
-
-    seq: int
-    transaction: bytes
-    """Hash of the main chain's transaction."""
 
 
 class HeaderAnchoring:
@@ -95,10 +85,9 @@ class HeaderAnchoring:
 
     def anchored(self, seq: int) -> Anchored | None:
         """Give the first anchored header that is not before a block, if there is one."""
-        row = self._below.kept(_ROW, _ROW + _SEQ.pack(seq))
-        found = row and Anchored(_SEQ.unpack(row[0][len(_ROW) :])[0], row[1])
-        if not found or self._main.ledger.transaction(found.transaction) is None:
-            return None
+        found = self._below.anchored(seq)
+        while found and self._main.ledger.transaction(found.transaction) is None:
+            found = self._below.anchored(found.seq + 1)
         return found
 
     def closed(self, block: ClosedBlock) -> None:
@@ -117,13 +106,13 @@ class HeaderAnchoring:
 
     def _newest(self) -> Anchored | None:
         """Give the newest header that is on the main chain."""
-        row = self._below.last_kept(_ROW)
+        row = self._below.last_kept(ROW)
         while row is not None:
-            seq = _SEQ.unpack(row[0][len(_ROW) :])[0]
-            if self._main.ledger.transaction(row[1]) is not None:
-                return Anchored(seq, row[1])
+            found = read_row(row)
+            if self._main.ledger.transaction(found.transaction) is not None:
+                return found
             # Written, then killed before it was sent; or a main chain that went back.
-            row = self._below.kept_before(_ROW, row[0])
+            row = self._below.kept_before(ROW, row[0])
         return None
 
     async def _follow(self) -> None:
@@ -157,7 +146,7 @@ class HeaderAnchoring:
         if header is None:
             return
         transaction = self._transaction(header)
-        await self._below.keep({_ROW + _SEQ.pack(seq): transaction.hash})
+        await self._below.keep({row_key(seq): transaction.hash})
         refusal = (await self._main.submit([transaction]))[0]
         if refusal is not None:
             raise refusal

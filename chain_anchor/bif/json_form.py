@@ -133,7 +133,23 @@ def _octets(field: FieldDescriptor, value: Json) -> bytes:
     try:
         return hexadecimal.decode(value)
     except EncodingError:
-        return _utf8(field, value)
+        return _sign_extended(value) or _utf8(field, value)
+
+
+def _sign_extended(text: str) -> bytes | None:
+    """Read octets of UTF-8, each of which became a character; None if they did not.
+
+    The Java SDK makes characters of signed octets: 0x80 to 0xff become U+FF80 to
+    U+FFFF. Text that has such characters of itself is not UTF-8 when read so.
+    """
+    if text.isascii() or not all(c < "\x80" or "\uff80" <= c <= "\uffff" for c in text):
+        return None
+    octets = bytes(ord(character) & 0xFF for character in text)
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return None
+    return octets
 
 
 def _utf8(field: FieldDescriptor, value: str) -> bytes:

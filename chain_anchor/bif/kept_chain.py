@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from chain_anchor.bif import certificates, storage
-from chain_anchor.bif.account import Account
+from chain_anchor.bif.account_edits import PlacedEdit
 from chain_anchor.bif.chain_pb2 import LedgerHeader
 from chain_anchor.bif.clock import Clock
 from chain_anchor.bif.errors import ChainStoppedError, StorageError
@@ -133,9 +133,9 @@ class KeptChain:
     async def close_block(
         self,
         chosen: Sequence[SignedTransaction],
-        edits: Sequence[tuple[int, Account]] = (),
+        edits: Sequence[PlacedEdit] = (),
     ) -> ClosedBlock:
-        """Close a block with transactions, and with accounts by domain put as given."""
+        """Close a block with transactions, and with accounts that a developer sets."""
         at = self.clock.next_close()
         block = await self._write(lambda: self._close_in_thread(chosen, at, edits))
         self._renew()
@@ -213,7 +213,7 @@ class KeptChain:
         self,
         chosen: Sequence[SignedTransaction],
         close_time: int,
-        edits: Sequence[tuple[int, Account]],
+        edits: Sequence[PlacedEdit],
     ) -> ClosedBlock:
         last = self._writer.last
         proof = certificates.certify(last.hash, self.settings.keys.validators)

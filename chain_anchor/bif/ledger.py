@@ -15,7 +15,7 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError
 
 from chain_anchor.bif import blocks, recording, storage
-from chain_anchor.bif.account import Account
+from chain_anchor.bif.account_edits import PlacedEdit
 from chain_anchor.bif.chain_pb2 import (
     ConsensusValue,
     ConsensusValueHeader,
@@ -144,7 +144,7 @@ class Ledger:
         transactions: Iterable[SignedTransaction],
         close_time: int,
         previous_proof: bytes = b"",
-        edits: Iterable[tuple[int, Account]] = (),
+        edits: Iterable[PlacedEdit] = (),
     ) -> ClosedBlock:
         """Make the next block.
 
@@ -152,8 +152,8 @@ class Ledger:
             transactions: in the order in which they are applied; 16 MiB at most.
             close_time: microseconds, after that of the last block.
             previous_proof: certificate of the last block.
-            edits: accounts that a developer sets before the transactions, with their
-                domains; nothing on the chain says why (emulator convention).
+            edits: accounts that a developer sets before the transactions; nothing on
+                the chain says why (emulator convention).
 
         Raises:
             BlockError: the time is not after the last block's, or the block is too
@@ -166,8 +166,8 @@ class Ledger:
             )
         place = self.next_place(close_time)
         work = BlockWork(self.chain, self._last, place, self.state)
-        for domain, account in edits:
-            work.edit(domain, account)
+        for placed in edits:
+            work.edit(placed)
         for transaction in transactions:
             work.add(transaction)
         header, changes = work.finish(previous_proof)

@@ -14,6 +14,8 @@ their own, each with its own view of the storage.
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from chain_anchor.bif import certificates
+from chain_anchor.bif.anchored_headers import ROW, Anchored, read_row, row_key
 from chain_anchor.bif.developing import Developed
 from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.ledger import Ledger
@@ -108,6 +110,20 @@ class ChainNode(Developed):
         """Give the address of the validator that proposes a block."""
         validators = self.ledger.validators
         return validators[self._kept.record.view(seq) % len(validators)]
+
+    def certificate(self, seq: int) -> bytes:
+        """Give the certificate of a block that is there, the same each time."""
+        header = self.ledger.header(seq)
+        assert header is not None
+        return certificates.certify(header.hash, self.settings.keys.validators)
+
+    def anchored(self, seq: int) -> Anchored | None:
+        """Give the first header from a block on that was sent to the main chain.
+
+        Whether it arrived, only the main chain knows.
+        """
+        row = self.kept(ROW, row_key(seq))
+        return read_row(row) if row else None
 
     async def run(self, question: Callable[[Ledger], T]) -> T:
         """Ask what takes long, in a thread; the ledger it is given does not change.

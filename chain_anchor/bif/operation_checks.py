@@ -89,7 +89,7 @@ def _check_create_account(operation: Operation, source: str) -> None:
 
 
 def _check_new_contract(create: chain_pb2.OperationCreateAccount) -> None:
-    _check_payload(create.contract.payload)
+    check_payload(create.contract.payload)
     if create.dest_address:
         raise _invalid("Dest address of a contract must be empty")
     if create.priv.master_weight or create.priv.signers:
@@ -106,7 +106,12 @@ def _check_new_contract(create: chain_pb2.OperationCreateAccount) -> None:
         )
 
 
-def _check_payload(payload: str) -> None:
+def check_payload(payload: str) -> None:
+    """Check the size of a contract.
+
+    Raises:
+        RefusedError: it is empty or too long.
+    """
     size = len(payload.encode())
     if not 0 < size <= MAX_PAYLOAD_OCTETS:
         raise _invalid(
@@ -262,7 +267,7 @@ def _check_log(operation: Operation, _: str) -> None:
 
 def _check_upgrade_contract(operation: Operation, source: str) -> None:
     _check_destination(operation.upgrade_contract.dest_address, source)
-    _check_payload(operation.upgrade_contract.payload)
+    check_payload(operation.upgrade_contract.payload)
 
 
 def _accept(_: Operation, __: str) -> None:

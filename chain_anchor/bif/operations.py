@@ -8,7 +8,7 @@ their ends included.
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from chain_anchor.bif import addresses, chain_pb2
+from chain_anchor.bif import addresses, chain_pb2, system_contracts
 from chain_anchor.bif.account import Account, Code, Metadata, Privilege, privilege_of
 from chain_anchor.bif.chain_pb2 import Operation
 from chain_anchor.bif.contracts.interface import (
@@ -137,6 +137,9 @@ def _pay_coin(
     destination = execution.layer.account(pay.dest_address)
     if destination is None:
         # Whoever pays to an address that is not there creates the account.
+        refusal = system_contracts.missing(pay.dest_address)
+        if refusal:
+            raise refusal
         _check_first_balance(execution, pay.dest_address, pay.amount)
         destination = Account(pay.dest_address, 0)
     _debit(execution, source, pay.amount)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from chain_anchor.bif.account import Account
+from chain_anchor.bif.account_edits import PlacedEdit
 from chain_anchor.bif.errors import (
     ChainStoppedError,
     ErrorCode,
@@ -57,13 +57,13 @@ class Producer:
     async def close(
         self,
         chosen: Sequence[SignedTransaction],
-        edits: Sequence[tuple[int, Account]] = (),
+        edits: Sequence[PlacedEdit] = (),
     ) -> ClosedBlock:
         """Close a block; whoever calls has the turn.
 
         Args:
             chosen: what is to be in it.
-            edits: accounts that a developer puts, by domain.
+            edits: accounts that a developer sets.
         """
         block = await self._kept.close_block(chosen, edits)
         # Listeners hear of a block before those who sent to it, who may ask at once.

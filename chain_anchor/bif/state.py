@@ -43,7 +43,7 @@ class StoredState:
     def account(self, address: str) -> Account | None:
         """Give an account, or None if there is none at this address."""
         octets = self._reader.get(storage.account(self.domain, _place(address)))
-        return None if octets is None else Account.decode(octets)
+        return None if octets is None else Account.from_stored(address, octets)
 
     def metadata(self, address: str, key: str) -> Metadata | None:
         """Give a metadata of an account, or None."""
@@ -66,9 +66,7 @@ class StoredState:
     def addresses(self) -> Iterator[str]:
         """List the addresses of all accounts, in the order of their state keys."""
         for place in trie.keys(self.account_node):
-            octets = self._reader.get(storage.account(self.domain, place))
-            if octets is not None:
-                yield Account.decode(octets).address
+            yield addresses.of_state_key(place)
 
     def root(self) -> bytes:
         """Give the root of the trie of accounts."""
@@ -191,9 +189,9 @@ def _seal_accounts(
     domain = stored.domain
     leaves: dict[bytes, bytes | None] = {}
     for account in layer.accounts.values():
-        place, octets = _place(account.address), account.encode()
-        changes[storage.account(domain, place)] = octets
-        leaves[place] = sha256(octets).digest()
+        place = _place(account.address)
+        changes[storage.account(domain, place)] = account.to_stored()
+        leaves[place] = sha256(account.encode()).digest()
     if not leaves:
         return stored.root()
     root, nodes = trie.update(stored.account_node, leaves)

@@ -14,34 +14,42 @@ A node with one child only is not kept: the child takes its place in the node ab
 unchanged. The root is kept always. So a way down skips what its keys have in common,
 and an empty trie has the hash of 17 times (0a 00), which live chains print.
 
-An update goes down once, from node to node along the changes, and hashes once, from
-the longest location to the root; it uses no recursion, because keys that begin each
-with the one before make a trie as deep as there are keys.
+An update goes down once, from node to node along the changes, and hashes once, back to
+the root; it uses no recursion, because keys that begin each with the one before make a
+trie as deep as there are keys. Changes go on together as branches; most of them are
+soon alone, and finish their way at once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from google.protobuf.message import DecodeError
-
-from chain_anchor.bif import chain_pb2
 from chain_anchor.bif.errors import BlockError
-
-Nibbles = str
-"""Hexadecimal digits."""
+from chain_anchor.bif.trie_node import (
+    EMPTY_NODE,
+    INNER,
+    LEAF,
+    NONE,
+    OWN,
+    SLOTS,
+    Child,
+    Nibbles,
+    digest_of,
+    find,
+    join,
+    location_of,
+    make_child,
+    split,
+    to_location,
+    to_nibbles,
+)
 
 ReadNode = Callable[[bytes], bytes | None]
 """Octets of the node at a location, or None if there is no node."""
 
-_SLOTS: Final = 17
-_OWN: Final = 16
-_NONE: Final = chain_pb2.Child.NONE
-_INNER: Final = chain_pb2.Child.INNER
-_LEAF: Final = chain_pb2.Child.LEAF
-_EMPTY_NODE: Final = b"\x0a\x00" * _SLOTS
+ROOT: Final = to_location("")
 
-EMPTY_ROOT: Final = sha256(_EMPTY_NODE).digest()
+EMPTY_ROOT: Final = sha256(EMPTY_NODE).digest()
 """Root of the trie without keys; verified against live chains."""
 
 
@@ -53,10 +61,10 @@ class Update(NamedTuple):
     """Octets of each node that changed, by location; None where it is gone."""
 
 
-class _Touched(NamedTuple):
-    """A node under way, and where it hangs."""
+class _Branch(NamedTuple):
+    """A node that several changes go through, and where it hangs."""
 
-    node: chain_pb2.Node
+    children: list[Child]
     parent: Nibbles
     slot: int
 
@@ -73,13 +81,14 @@ def update(read: ReadNode, changes: Mapping[bytes, bytes | None]) -> Update:
         changes: hash of the new value by key; None removes a key, or does nothing if
             it is not there.
     """
-    nibbles = sorted((key.hex(), digest) for key, digest in changes.items())
-    return _hash_up(_go_down(read, nibbles), None in changes.values())
+    work = _Work(read, removing=None in changes.values())
+    work.go_down(sorted((key.hex(), digest) for key, digest in changes.items()))
+    return Update(work.hash_up(), work.nodes)
 
 
 def root(read: ReadNode) -> bytes:
     """Give the root of a trie."""
-    octets = read(location(""))
+    octets = read(ROOT)
     return EMPTY_ROOT if octets is None else sha256(octets).digest()
 
 
@@ -89,99 +98,140 @@ def keys(read: ReadNode) -> Iterator[bytes]:
     Raises:
         BlockError: a node is missing, or is none.
     """
-    waiting = [_in_order(read(location("")) or _EMPTY_NODE)]
+    waiting = [_in_order(read(ROOT) or EMPTY_NODE)]
     while waiting:
         child = next(waiting[-1], None)
         if child is None:
             waiting.pop()
-        elif child.childtype == _LEAF:
-            yield child.sublocation[1:]
+        elif child[-1] == LEAF:
+            yield location_of(child)[1:]
         else:
-            waiting.append(_in_order(_stored(read, child.sublocation)))
+            waiting.append(_in_order(_stored(read, location_of(child))))
 
 
-def location(nibbles: Nibbles) -> bytes:
-    """Write a place in the trie as octets."""
-    if len(nibbles) % 2:
-        return bytes.fromhex(f"01{nibbles}0")
-    return bytes.fromhex("00" + nibbles)
-
-
-def _in_order(octets: bytes) -> Iterator[chain_pb2.Child]:
+def _in_order(octets: bytes) -> Iterator[Child]:
     """Give the children that are there, the one of the node's own key first."""
-    children = _parse(octets).children
-    return (
-        children[slot]
-        for slot in (_OWN, *range(_OWN))
-        if children[slot].childtype != _NONE
-    )
+    children = split(octets)
+    return (children[slot] for slot in (OWN, *range(OWN)) if children[slot][-1])
 
 
-def _go_down(read: ReadNode, changes: _Changes) -> dict[Nibbles, _Touched]:
-    """Bring the changes to their slots; return the nodes that this touches."""
-    top = read(location(""))
-    node = _parse(_EMPTY_NODE if top is None else top)
-    touched = {"": _Touched(node, "", 0)}
-    waiting: list[tuple[Nibbles, _Changes]] = [("", changes)]
-    while waiting:
-        at, group = waiting.pop()
-        children = touched[at].node.children
-        for slot, part in _by_slot(at, group):
-            child = children[slot]
-            if child.childtype == _INNER:
-                below = _enter_inner(read, child, part)
-            else:
-                below = _enter_leaf(child, part)
-            if below is not None:
-                where, node, rest = below
-                touched[where] = _Touched(node, at, slot)
-                waiting.append((where, rest))
-    return touched
+def _stored(read: ReadNode, location: bytes) -> bytes:
+    octets = read(location)
+    if octets is None:
+        raise BlockError(f"trie: the node at {location.hex()} is missing")
+    return octets
 
 
-_Below = tuple[Nibbles, chain_pb2.Node, _Changes] | None
-"""A node that the changes go on to, where it is, and those changes."""
+class _Work:
+    """An update under way."""
 
+    def __init__(self, read: ReadNode, *, removing: bool) -> None:
+        self.nodes: dict[bytes, bytes | None] = {}
+        self._read = read
+        self._removing = removing
+        # Only then can a node have too few children to be kept.
+        self._branches: dict[Nibbles, _Branch] = {}
 
-def _enter_inner(read: ReadNode, child: chain_pb2.Child, part: _Changes) -> _Below:
-    """Go on to an inner node, or to a new one above it where a key branches off."""
-    at = _nibbles(child.sublocation)
-    if not _all_below(at, part):
-        part = [change for change in part if change[1] or change[0].startswith(at)]
-    if not part:
-        return None
-    if _all_below(at, part):
-        return at, _parse(_stored(read, child.sublocation)), part
-    common = _common(_common(at, part[0][0]), part[-1][0])
-    node = _parse(_EMPTY_NODE)
-    node.children[_slot(at, len(common))].CopyFrom(child)
-    return common, node, part
+    def go_down(self, changes: _Changes) -> None:
+        """Bring the changes to their slots."""
+        top = self._read(ROOT) or EMPTY_NODE
+        self._branches[""] = _Branch(split(top), "", 0)
+        waiting: list[tuple[Nibbles, _Changes]] = [("", changes)]
+        while waiting:
+            at, group = waiting.pop()
+            children = self._branches[at].children
+            for slot, part in _by_slot(at, group):
+                below = self._enter(children[slot], part)
+                if isinstance(below, bytes):
+                    children[slot] = below
+                else:
+                    where, nodes_children, rest = below
+                    self._branches[where] = _Branch(nodes_children, at, slot)
+                    waiting.append((where, rest))
 
+    def hash_up(self) -> bytes:
+        """Hash the branches, longest location first; give the root."""
+        for at in sorted(self._branches, key=len, reverse=True):
+            children, parent, slot = self._branches[at]
+            if at:
+                above = self._branches[parent].children
+                above[slot] = self._close(to_location(at), join(children))
+        octets = self.nodes[ROOT] = join(self._branches[""].children)
+        return sha256(octets).digest()
 
-def _enter_leaf(child: chain_pb2.Child, part: _Changes) -> _Below:
-    """Set the one key that a slot then has, or go on to a new node for several."""
-    key, digest = part[0]
-    if len(part) == 1 and child.sublocation in (b"", location(key)):
-        _set_leaf(child, key, digest)
-        return None
-    left = dict(part)
-    if child.childtype == _LEAF:
-        left.setdefault(_nibbles(child.sublocation), child.hash)
-    kept = sorted((key, digest) for key, digest in left.items() if digest)
-    if len(kept) > 1:
-        common = _common(kept[0][0], kept[-1][0])
-        return common, _parse(_EMPTY_NODE), kept
-    _set_leaf(child, *(kept[0] if kept else ("", None)))
-    return None
+    def _enter(
+        self, child: Child, part: _Changes
+    ) -> Child | tuple[Nibbles, list[Child], _Changes]:
+        """Change what is below a child; give it, or the branch that goes on there."""
+        if child[-1] == INNER:
+            at = to_nibbles(location_of(child))
+            if not _all_below(at, part):
+                # What is not there need not be removed.
+                part = [one for one in part if one[1] or one[0].startswith(at)]
+            if len(part) > 1:
+                return self._enter_inner(at, child, part)
+        elif len(part) > 1:
+            left = dict(part)
+            if child[-1] == LEAF:
+                left.setdefault(to_nibbles(location_of(child)), digest_of(child))
+            part = sorted((key, digest) for key, digest in left.items() if digest)
+            child = NONE
+            if len(part) > 1:
+                return _common(part[0][0], part[-1][0]), [NONE] * SLOTS, part
+        return self._set(child, *part[0]) if part else child
 
+    def _enter_inner(
+        self, at: Nibbles, child: Child, part: _Changes
+    ) -> tuple[Nibbles, list[Child], _Changes]:
+        """Go on to an inner node, or to a new one above it where a key branches off."""
+        if _all_below(at, part):
+            return at, split(_stored(self._read, location_of(child))), part
+        common = _common(_common(at, part[0][0]), part[-1][0])
+        children = [NONE] * SLOTS
+        children[_slot(at, len(common))] = child
+        return common, children, part
 
-def _set_leaf(child: chain_pb2.Child, key: Nibbles, digest: bytes | None) -> None:
-    if digest is None:
-        child.Clear()
-        return
-    child.sublocation = location(key)
-    child.hash = digest
-    child.childtype = _LEAF
+    def _set(self, child: Child, key: Nibbles, digest: bytes | None) -> Child:
+        """Set or remove one key below a child; give the child that is then there."""
+        above: list[tuple[bytes, bytes, int, int]] = []
+        while child[-1] == INNER:
+            location = location_of(child)
+            at = to_nibbles(location)
+            if not key.startswith(at):
+                break
+            octets = _stored(self._read, location)
+            begin, end = find(octets, _slot(key, len(at)))
+            above.append((location, octets, begin, end))
+            child = octets[begin:end]
+        child = self._replace(child, key, digest)
+        for location, octets, begin, end in reversed(above):
+            octets = b"".join((octets[:begin], child, octets[end:]))
+            child = self._close(location, octets)
+        return child
+
+    def _replace(self, child: Child, key: Nibbles, digest: bytes | None) -> Child:
+        """Set or remove a key where the way to it ends."""
+        there = to_nibbles(location_of(child)) if child[-1] else key
+        if digest is None:
+            return NONE if there == key else child
+        leaf = make_child(to_location(key), digest, LEAF)
+        if there == key:
+            return leaf
+        common = _common(there, key)
+        children = [NONE] * SLOTS
+        children[_slot(there, len(common))] = child
+        children[_slot(key, len(common))] = leaf
+        return self._close(to_location(common), join(children))
+
+    def _close(self, location: bytes, octets: bytes) -> Child:
+        """Finish a node; give the child that stands for it in the node above."""
+        if self._removing:
+            kept = [child for child in split(octets) if child[-1]]
+            if len(kept) < 2:
+                self.nodes[location] = None
+                return kept[0] if kept else NONE
+        self.nodes[location] = octets
+        return make_child(location, sha256(octets).digest(), INNER)
 
 
 def _all_below(at: Nibbles, part: _Changes) -> bool:
@@ -189,47 +239,9 @@ def _all_below(at: Nibbles, part: _Changes) -> bool:
     return part[0][0].startswith(at) and part[-1][0].startswith(at)
 
 
-def _hash_up(touched: dict[Nibbles, _Touched], removals: bool) -> Update:
-    """Hash the touched nodes, longest location first.
-
-    Only where keys were removed can a node have too few children to be kept.
-    """
-    nodes: dict[bytes, bytes | None] = {}
-    for at in sorted(touched, key=len, reverse=True):
-        node, parent, slot = touched[at]
-        if not at:
-            break
-        place = touched[parent].node.children[slot]
-        if removals and _give_up(node, place):
-            nodes[location(at)] = None
-            continue
-        octets = node.SerializeToString()
-        nodes[location(at)] = octets
-        place.sublocation = location(at)
-        place.hash = sha256(octets).digest()
-        place.childtype = _INNER
-    octets = touched[""].node.SerializeToString()
-    nodes[location("")] = octets
-    return Update(sha256(octets).digest(), nodes)
-
-
-def _give_up(node: chain_pb2.Node, place: chain_pb2.Child) -> bool:
-    """Let a node's only child take its place, or nothing if it has none."""
-    kept = [child for child in node.children if child.childtype]
-    if len(kept) > 1:
-        return False
-    place.Clear()
-    if kept:
-        place.CopyFrom(kept[0])
-    return True
-
-
 def _by_slot(at: Nibbles, changes: _Changes) -> Iterator[tuple[int, _Changes]]:
     """Part sorted changes by the slot of the node at `at` that each belongs to."""
     depth = len(at)
-    if len(changes) == 1:
-        yield _slot(changes[0][0], depth), changes
-        return
     start, first = 0, changes[0][0][depth : depth + 1] if changes else ""
     for place, (key, _) in enumerate(changes):
         digit = key[depth : depth + 1]
@@ -242,7 +254,7 @@ def _by_slot(at: Nibbles, changes: _Changes) -> Iterator[tuple[int, _Changes]]:
 
 def _slot(nibbles: Nibbles, depth: int) -> int:
     """Say which slot of a node at this depth leads to a place below it."""
-    return int(nibbles[depth], 16) if len(nibbles) > depth else _OWN
+    return int(nibbles[depth], 16) if len(nibbles) > depth else OWN
 
 
 def _common(one: Nibbles, other: Nibbles) -> Nibbles:
@@ -251,26 +263,3 @@ def _common(one: Nibbles, other: Nibbles) -> Nibbles:
         if left != right:
             return one[:depth]
     return min(one, other, key=len)
-
-
-def _nibbles(octets: bytes) -> Nibbles:
-    """Read a place in the trie from octets."""
-    digits = octets.hex()
-    return digits[2:-1] if digits.startswith("01") else digits[2:]
-
-
-def _stored(read: ReadNode, place: bytes) -> bytes:
-    octets = read(place)
-    if octets is None:
-        raise BlockError(f"trie: the node at {place.hex()} is missing")
-    return octets
-
-
-def _parse(octets: bytes) -> chain_pb2.Node:
-    try:
-        node = chain_pb2.Node.FromString(octets)
-    except DecodeError:
-        raise BlockError("trie: octets are no node") from None
-    if len(node.children) != _SLOTS:
-        raise BlockError(f"trie: 17 children expected, got {len(node.children)}")
-    return node

@@ -25,6 +25,7 @@ MAX_PARAMETERS: Final = 100
 _MAX_DIGITS: Final = 19
 _ABSENT: Final = ("", "null")
 _TRUE: Final = ("true", "1")
+_SURROGATE: Final = rb"\ud"
 
 Randomness = Callable[[int], bytes]
 """Gives that many random octets."""
@@ -165,7 +166,7 @@ def parse(octets: bytes) -> Json:
         RefusedError: it is none.
     """
     try:
-        return json.loads(octets, parse_constant=_refuse_constant)
+        return _checked(json.loads(octets, parse_constant=_refuse_constant), octets)
     except (ValueError, RecursionError):
         # From None: the other error holds the text, which may hold a private key.
         raise invalid("request must be in json format") from None
@@ -182,6 +183,13 @@ def listed(value: Json, name: str, most: int) -> list[Json]:
     if len(value) > most:
         raise invalid(f"'{name}' has {len(value)} elements, at most {most} are taken")
     return value
+
+
+def _checked(found: Json, octets: bytes) -> Json:
+    """Refuse text with half of a pair of surrogates, which nothing after this expects."""
+    if _SURROGATE in octets.lower():
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -8,27 +8,25 @@
     GET   /_dev/time
     POST  /_dev/time               set or advance, microseconds
     POST  /_dev/mining             mode automine | interval | manual, interval_ms
-    POST  /_dev/account            address, balance, domain_id
+    POST  /_dev/account            address, balance, nonce, code, metadata, domain_id
     POST  /_dev/fault              fault, count, delay_ms
-    any   /_dev/ENDPOINT           the official answer, with a hint for each error
 
 Arguments stand in the query or in a JSON object. A strict node has none of this. The
 fault "dropped_socket" belongs to the face, which says what it did.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from chain_anchor.bif import answers
-from chain_anchor.bif.addresses import is_address
+from chain_anchor.bif.account_edits import AccountEdit
 from chain_anchor.bif.api import dialect
 from chain_anchor.bif.api.asking import Asked, Fields, invalid
-from chain_anchor.bif.api.hints import with_hints
 from chain_anchor.bif.api.served import DevelopedChain
 from chain_anchor.bif.chain_pb2 import LedgerHeader
-from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.json_form import Json, JsonObject
 from chain_anchor.bif.rules import MAIN_DOMAIN
 
@@ -36,6 +34,7 @@ PATH: Final = "/_dev"
 DROPPED_SOCKET: Final = "dropped_socket"
 DELAYED_FAULTS: Final = ("late_confirmation", "leader_crash")
 MAX_BLOCKS: Final = 1000
+MAX_METADATA: Final = 100
 _ARGUMENTS: Final = (
     "n",
     "snapshot",
@@ -45,6 +44,8 @@ _ARGUMENTS: Final = (
     "interval_ms",
     "address",
     "balance",
+    "nonce",
+    "code",
     "domain_id",
     "fault",
     "count",
@@ -60,7 +61,6 @@ class Bench:
 
     asked: Asked
     chain: DevelopedChain
-    method: str
     fields: Fields
     """Arguments of the query and of the body, which counts more."""
 
@@ -78,21 +78,21 @@ async def answer(
     rest = asked.request.path.lstrip("/").removeprefix(PATH[1:]).strip("/")
     bench_of = _BENCH.get((method, rest))
     if bench_of is None:
-        return await _official(asked, rest, method)
+        return _other_method(rest, method)
     try:
-        bench = Bench(asked, chain, method, _fields(asked), drop_sockets)
+        bench = Bench(asked, chain, _fields(asked), drop_sockets)
         return answers.success(await bench_of(bench))
     except RefusedError as refusal:
-        return with_hints(dialect.refused(refusal))
+        return dialect.refused(refusal)
 
 
-async def _official(asked: Asked, rest: str, method: str) -> JsonObject | None:
-    """Answer as the node does, with hints."""
-    if any(path == rest for _, path in _BENCH):
-        return dialect.refused(invalid(f"{PATH}/{rest} does not take {method:.10}"))
-    request = replace(asked.request, path=f"/{rest}")
-    found = await dialect.answer(replace(asked, request=request))
-    return None if found is None else with_hints(found)
+def _other_method(rest: str, method: str) -> JsonObject | None:
+    """Say which method a path takes; None if there is no such path."""
+    taken = [name for name, path in _BENCH if path == rest]
+    if not taken:
+        return None
+    text = f"{PATH}/{rest} takes {' and '.join(taken)}, not {method:.10}"
+    return dialect.refused(invalid(text))
 
 
 def _fields(asked: Asked) -> Fields:
@@ -112,7 +112,7 @@ async def _about(bench: Bench) -> Json:
         "hash": last.hash.hex(),
         "now": chain.now(),
         "waiting": len(chain.pool),
-        "domains": list(chain.ledger.chain.rules.domains),
+        "domains": sorted(chain.ledger.chain.rules.domains),
         "faults": dict(chain.faults),
         "mining": dict(zip(("mode", "interval_ms"), chain.mining, strict=True)),
         "snapshots": list(chain.snapshots),
@@ -177,14 +177,30 @@ async def _mining(bench: Bench) -> Json:
 
 
 async def _account(bench: Bench) -> Json:
-    address, balance = bench.fields.text("address"), _required(bench, "balance")
-    if not is_address(address):
-        raise RefusedError(ErrorCode.INVALID_ADDRESS, "'address' is not valid")
-    if balance < 0:
-        raise invalid(f"'balance'({balance}) must not be negative")
-    domain = bench.fields.integer("domain_id", MAIN_DOMAIN)
-    bench.chain.ledger.state(domain)
-    return _block(await bench.chain.set_balance(address, balance, domain))
+    fields = bench.fields
+    edit = AccountEdit(
+        balance=_optional(bench, "balance"),
+        nonce=_optional(bench, "nonce"),
+        code=fields.text("code") if "code" in fields.members else None,
+        metadata=_metadata(fields.members.get("metadata")),
+    )
+    if edit == AccountEdit():
+        raise invalid("'balance', 'nonce', 'code' or 'metadata' must be given")
+    domain = fields.integer("domain_id", MAIN_DOMAIN)
+    address = fields.text("address")
+    return _block(await bench.chain.set_account(address, edit, domain))
+
+
+def _metadata(value: Json) -> dict[str, str | None]:
+    """Read texts by their keys, null for those that are to be removed."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > MAX_METADATA:
+        raise invalid(f"'metadata' must be an object of at most {MAX_METADATA} members")
+    wrong = [key for key, text in value.items() if not isinstance(text, str | None)]
+    if wrong:
+        raise invalid(f"'metadata' must have strings, {wrong[0]:.80} has none")
+    return {key: text for key, text in value.items() if isinstance(text, str | None)}
 
 
 async def _fault(bench: Bench) -> Json:
@@ -207,6 +223,10 @@ def _block(header: LedgerHeader) -> Json:
         "hash": header.hash.hex(),
         "close_time": header.close_time,
     }
+
+
+def _optional(bench: Bench, name: str) -> int | None:
+    return _required(bench, name) if name in bench.fields.members else None
 
 
 def _required(bench: Bench, name: str) -> int:

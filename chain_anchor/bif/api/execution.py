@@ -6,8 +6,9 @@ are passed over and forgotten (§1.5, item 9).
 
 from typing import Final
 
-from chain_anchor.bif import answers, trial
+from chain_anchor.bif import answers, system_contracts, trial
 from chain_anchor.bif.account import Code
+from chain_anchor.bif.addresses import is_address
 from chain_anchor.bif.api.asking import Asked, Fields, invalid, listed
 from chain_anchor.bif.chain_pb2 import Contract
 from chain_anchor.bif.contracts.interface import EntryPoint
@@ -51,9 +52,7 @@ def _invocation(asked: Asked, fields: Fields, domain: int) -> Invocation:
     if address:
         code = trial.contract_at(asked.chain.ledger, domain, address)
         if code is None:
-            raise RefusedError(
-                ErrorCode.NOT_EXIST, f"Contract account({address:.80}) does not exist"
-            )
+            raise _no_contract(address)
     else:
         code = Code(Contract.JAVASCRIPT, fields.text("code"))
     if not code.payload:
@@ -69,6 +68,12 @@ def _invocation(asked: Asked, fields: Fields, domain: int) -> Invocation:
         fee_limit=fields.integer("fee_limit", 0),
         contract_balance=fields.integer("contract_balance", default),
     )
+
+
+def _no_contract(address: str) -> RefusedError:
+    text = f"Contract account({address:.80}) does not exist"
+    system = system_contracts.missing(address) if is_address(address) else None
+    return RefusedError(ErrorCode.NOT_EXIST, system.text if system else text)
 
 
 def _entry(fields: Fields) -> EntryPoint:

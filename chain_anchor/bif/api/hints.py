@@ -1,7 +1,8 @@
 """What to do about an error: text for people, beside the node's own (convention).
 
-The official answers stay to the letter. A hint goes into a header of the response, and
-into the answer itself for those who ask below /_dev.
+A hint stands in an answer as one more member, `hint`, beside `error_code`: in the answer
+itself, in each of its `results`, and in transactions that failed. Code and text stay as
+they are. A strict node gives no hints.
 """
 
 import re
@@ -27,21 +28,19 @@ def hint_for(code: int, text: str) -> str:
     return ""
 
 
-def hint_of(document: JsonObject) -> str:
-    """Give the hint for the first error of an answer, empty if there is none."""
-    results = document.get("results")
-    parts = [document, *(results if isinstance(results, list) else ())]
-    return next(filter(None, map(_own_hint, parts)), "")
-
-
 def with_hints(document: JsonObject) -> JsonObject:
-    """Add `hint` to an answer, and to each of its `results`, that is an error."""
-    hint, results = _own_hint(document), document.get("results")
+    """Add `hint` to an answer that is an error, and to each part of it that is one."""
+    hint = _own_hint(document)
     shown = document | ({"hint": hint} if hint else {})
-    if isinstance(results, list):
-        shown["results"] = [
-            with_hints(part) if isinstance(part, dict) else part for part in results
-        ]
+    for name in ("results", "transactions"):
+        parts = document.get(name)
+        if isinstance(parts, list):
+            shown[name] = [
+                with_hints(part) if isinstance(part, dict) else part for part in parts
+            ]
+    result = document.get("result")
+    if isinstance(result, dict) and "transactions" in result:
+        shown["result"] = with_hints(result)
     return shown
 
 
@@ -63,6 +62,11 @@ _HINTS: Final = (
         ErrorCode.INVALID_PARAMETER,
         "must be Hex",
         "write octets as hexadecimal digits, two for each, without 0x",
+    ),
+    _hint(
+        ErrorCode.INVALID_PARAMETER,
+        "must be a transaction",
+        "the blob is the message protocol.Transaction, serialised",
     ),
     _hint(
         ErrorCode.INVALID_PARAMETER,
@@ -94,8 +98,8 @@ _HINTS: Final = (
     _hint(
         ErrorCode.NOT_EXIST,
         "^$",
-        "an account is there once somebody has paid it, in that domain; funded ones "
-        "are listed at /_dev/accounts",
+        "there is no such account or block: an account is there once somebody has paid "
+        "it, in that domain; funded ones are listed at /_dev/accounts",
     ),
     _hint(
         ErrorCode.INVALID_SIGNATURE,
@@ -148,9 +152,37 @@ _HINTS: Final = (
         "version must be the stored one plus 1, or 0 to write whatever is there",
     ),
     _hint(
+        ErrorCode.CONTRACT_EXECUTE_FAIL,
+        "",
+        "the contract threw this, or Utils.assert did; Utils.log in it shows in logs of "
+        "/callContract",
+    ),
+    _hint(
+        ErrorCode.CONTRACT_SYNTAX_ERROR,
+        "",
+        "a contract begins with 'use strict'; and has init, main and query; the node "
+        "refuses ==, !=, ++, --, try, Date, Math, eval and the like",
+    ),
+    _hint(
         ErrorCode.CONTRACT_EXECUTE_EXPIRED,
         "",
         "a transaction's contracts have 10 240 steps, 30 MiB and one second together",
+    ),
+    _hint(
+        ErrorCode.INVALID_CONTRACT,
+        "^System contract",
+        "BID documents, cross-chain transactions and permits are not emulated",
+    ),
+    _hint(
+        ErrorCode.NOT_EXIST,
+        "^System contract",
+        "BID documents, cross-chain transactions and permits are not emulated",
+    ),
+    _hint(
+        ErrorCode.NOT_EXIST,
+        "^Contract account",
+        "a contract's address is in error_desc of the transaction that created it "
+        "(/getTransactionHistory), and it is only in that transaction's domain",
     ),
     _hint(
         ErrorCode.INVALID_CONTRACT,

@@ -84,7 +84,14 @@ async def genesis_account(asked: Asked) -> JsonObject:
 
 
 async def ledger(asked: Asked) -> JsonObject:
-    """Show a block, the last one if none is named."""
+    """Show a block, the last one if none is named.
+
+    Beside what real nodes show, what proves it offline (emulator convention):
+
+        with_proof      `proof`: certificate of the block, in hexadecimal
+        with_anchored   `anchored`: number of the first block from this one on whose
+                        header was sent to the main chain, hash of the transaction there
+    """
     chain, parameters = asked.chain.ledger, asked.parameters
     chain.state(asked.domain)
     header = chain.header(parameters.integer("seq", chain.last.seq))
@@ -93,7 +100,12 @@ async def ledger(asked: Asked) -> JsonObject:
     wanted = frozenset(n for n in _WANTED if parameters.flag(f"with_{n}"))
     leads = parameters.flag("with_leader")
     leader = asked.chain.leader(header.seq) if leads else ""
-    return answers.success(answers.ledger(chain, header, asked.domain, wanted, leader))
+    found = answers.ledger(chain, header, asked.domain, wanted, leader)
+    if parameters.flag("with_proof"):
+        found["proof"] = asked.chain.certificate(header.seq).hex()
+    if parameters.flag("with_anchored"):
+        found["anchored"] = answers.anchored(asked.chain.anchored(header.seq))
+    return answers.success(found)
 
 
 async def ledger_validators(asked: Asked) -> JsonObject:

@@ -7,6 +7,8 @@ take long, or must be alone, goes through `run` and `submit`, which wait.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from chain_anchor.bif.account_edits import AccountEdit
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.chain_pb2 import LedgerHeader
 from chain_anchor.bif.errors import RefusedError
 from chain_anchor.bif.keys import PrivateKey
@@ -58,6 +60,12 @@ class ServedChain(Protocol):
 
     def leader(self, seq: int) -> str:
         """Give the address of the validator that proposes a block."""
+
+    def certificate(self, seq: int) -> bytes:
+        """Give the certificate of a block that is there."""
+
+    def anchored(self, seq: int) -> Anchored | None:
+        """Give the first header from a block on that was sent to the main chain."""
 
     async def run(self, question: Callable[[Ledger], T]) -> T:
         """Ask what takes long, in a thread; the ledger it is given does not change.
@@ -128,10 +136,10 @@ class DevelopedChain(ServedChain, Protocol):
     async def set_mining(self, mode: str, interval_ms: int = 1000) -> None:
         """Close blocks with each submission, at intervals, or only when told to."""
 
-    async def set_balance(
-        self, address: str, amount: int, domain: int = 0
+    async def set_account(
+        self, address: str, edit: AccountEdit, domain: int = 0
     ) -> LedgerHeader:
-        """Give an account a balance, and make it if it is missing, in a block."""
+        """Set an account in a block, and make it if it is missing."""
 
     def set_fault(self, name: str, count: int = 1, **options: int) -> None:
         """Let something go wrong the next times."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.chain_pb2 import Account, KeyPair, Operation
 from chain_anchor.bif.client.calls import Calls, Pause, Steps
 from chain_anchor.bif.client.errors import UnreachableError
@@ -21,6 +22,7 @@ from chain_anchor.bif.client.node_url import NodeUrl, timed_out, websocket_url
 from chain_anchor.bif.client.requests import Request
 from chain_anchor.bif.client.results import (
     BlockInfo,
+    BlockProof,
     Fee,
     NodeInfo,
     Submission,
@@ -117,6 +119,22 @@ class AsyncChainClient:
     async def height(self) -> int:
         """Give the number of the last block."""
         return await self._hold(self._calls.height())
+
+    async def block_proof(self, seq: int) -> BlockProof:
+        """Give what proves a block offline; real nodes show no certificate.
+
+        Raises:
+            MissingError: it does not exist.
+        """
+        return await self._hold(self._calls.block_proof(seq))
+
+    async def anchored(self, seq: int) -> Anchored | None:
+        """Give the first header from a block on that was sent to the main chain.
+
+        Only sub-chains of the emulator say so. Whether it arrived, the main chain
+        knows: ask it for the transaction.
+        """
+        return await self._hold(self._calls.anchored(seq))
 
     async def block_transactions(self, seq: int) -> tuple[TransactionRecord, ...]:
         """Give all transactions of a block, those of contracts too."""

@@ -9,12 +9,14 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.chain_pb2 import Account, KeyPair, Operation, Transaction
 from chain_anchor.bif.client import requests, results, signing
 from chain_anchor.bif.client.errors import AnsweredError, FailedError, TimedOutError
 from chain_anchor.bif.client.requests import Request
 from chain_anchor.bif.client.results import (
     BlockInfo,
+    BlockProof,
     Fee,
     NodeInfo,
     Submission,
@@ -88,6 +90,14 @@ class Calls:
         reply = yield requests.transaction(digest, self._domain)
         found = results.transactions(reply)
         return found[0] if found else None
+
+    def block_proof(self, seq: int) -> Steps[BlockProof]:
+        """Ask for what proves a block offline."""
+        return results.block_proof((yield requests.block_proof(seq, self._domain)))
+
+    def anchored(self, seq: int) -> Steps[Anchored | None]:
+        """Ask for the first header from a block on that went to the main chain."""
+        return results.anchored((yield requests.anchored(seq, self._domain)))
 
     def block_transactions(self, seq: int) -> Steps[tuple[TransactionRecord, ...]]:
         """Ask for all transactions of a block, page by page."""
@@ -174,7 +184,7 @@ class Calls:
         signed = yield from self.prepare(key, operations, terms)
         [answer] = yield from self.submit([signed])
         if answer.code:
-            raise AnsweredError(answer.code, answer.text)
+            raise AnsweredError(answer.code, answer.text, answer.hint)
         record = yield from self.wait(signed.hash)
         if record.code:
             raise FailedError(record)

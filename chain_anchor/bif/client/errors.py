@@ -28,12 +28,15 @@ class AnsweredError(ChainError):
     Args:
         code: the node's error code (bif notes §1.6); `ErrorCode` names those known.
         text: its `error_desc`, as it came.
+        hint: what the emulator says for people; real nodes say nothing.
     """
 
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(f"{text or 'no text'} (error {code})")
+    def __init__(self, code: int, text: str, hint: str = "") -> None:
+        said = f"{text or 'no text'} (error {code})"
+        super().__init__(f"{said}; {hint}" if hint else said)
         self.code = code
         self.text = text
+        self.hint = hint
 
 
 class MissingError(AnsweredError):

@@ -59,6 +59,17 @@ def block(seq: int | None, domain: int) -> Request:
     return _get("getLedger", domain, seq=seq, with_leader="true", with_validator="true")
 
 
+def block_proof(seq: int, domain: int) -> Request:
+    """Ask for what proves a block offline; only the emulator has the certificate."""
+    wanted = {"with_consvalue": "true", "with_proof": "true"}
+    return _get("getLedger", domain, seq=seq, **wanted)
+
+
+def anchored(seq: int, domain: int) -> Request:
+    """Ask which header was sent to the main chain; only the emulator says so."""
+    return _get("getLedger", domain, seq=seq, with_anchored="true")
+
+
 def transaction(digest: str, domain: int) -> Request:
     """Ask for a transaction that is in a block."""
     return _get("getTransactionHistory", domain, hash=digest)

@@ -11,8 +11,10 @@ from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.chain_pb2 import (
     Account,
+    ConsensusValue,
     KeyPair,
     LedgerHeader,
     Signature,
@@ -55,6 +57,17 @@ class BlockInfo(NamedTuple):
     """Address of the validator that proposed it, empty if the node does not say."""
 
     validators: tuple[str, ...]
+
+
+class BlockProof(NamedTuple):
+    """What proves a block to who has pinned the chain; nothing of it is verified."""
+
+    header: LedgerHeader
+    consensus: bytes
+    """Octets of the ConsensusValueHeader, empty if the node does not show it."""
+
+    certificate: bytes
+    """Of the block, empty if the node gives none, as real ones do."""
 
 
 class TransactionRecord(NamedTuple):
@@ -115,6 +128,8 @@ class Submission(NamedTuple):
     """0: it is taken, or waits already; else why it is not."""
 
     text: str
+    hint: str = ""
+    """What the emulator says for people."""
 
 
 class Fee(NamedTuple):
@@ -162,6 +177,27 @@ def block(reply: Json) -> BlockInfo:
             _address(entry) for entry in _list(content.get("validators"), "validators")
         ),
     )
+
+
+def block_proof(reply: Json) -> BlockProof:
+    """Read the answer to `requests.block_proof`."""
+    content = _object(_result(reply), "result")
+    shown = content.get("consensus_value") or {}
+    value = _fill(_object(shown, "consensus_value"), ConsensusValue())
+    return BlockProof(
+        _fill(_object(content.get("header"), "header"), LedgerHeader()),
+        value.consensus_header.SerializeToString(),
+        _octets(content, "proof"),
+    )
+
+
+def anchored(reply: Json) -> Anchored | None:
+    """Read the answer to `requests.anchored`."""
+    found = _object(_result(reply), "result").get("anchored")
+    if found is None:
+        return None
+    shown = _object(found, "anchored")
+    return Anchored(_integer(shown, "ledger_seq"), _octets(shown, "hash"))
 
 
 def transactions(reply: Json) -> tuple[TransactionRecord, ...]:
@@ -262,7 +298,8 @@ def _submission(entry: JsonObject) -> Submission:
     code = _integer(entry, "error_code")
     if code == ErrorCode.ALREADY_EXIST:
         code = 0  # it waits already, which is what was wanted
-    return Submission(_string(entry, "hash"), code, _string(entry, "error_desc"))
+    text, hint = _string(entry, "error_desc"), _string(entry, "hint")
+    return Submission(_string(entry, "hash"), code, text, hint)
 
 
 def _content(entry: JsonObject) -> Transaction:
@@ -290,7 +327,12 @@ def _raise_error(content: JsonObject) -> None:
         return
     text = content.get("error_desc")
     kind = MissingError if code == ErrorCode.NOT_EXIST else AnsweredError
-    raise kind(code, text if isinstance(text, str) else "")
+    hint = content.get("hint")
+    raise kind(
+        code,
+        text if isinstance(text, str) else "",
+        hint if isinstance(hint, str) else "",
+    )
 
 
 def _fill(content: JsonObject, message: M) -> M:
@@ -331,6 +373,13 @@ def _string(content: JsonObject, name: str) -> str:
     if not isinstance(value, str):
         raise _unexpected(name, "text", value)
     return value
+
+
+def _octets(content: JsonObject, name: str) -> bytes:
+    try:
+        return bytes.fromhex(_string(content, name))
+    except ValueError:
+        raise _unexpected(name, "hexadecimal digits", content[name]) from None
 
 
 def _integer(content: JsonObject, name: str) -> int:
