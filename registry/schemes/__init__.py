@@ -1,0 +1,1 @@
+"""Schemes of product codes: what a printed or typed code is, and what it means."""

@@ -1,0 +1,98 @@
+"""The order in which a code is looked up, without any I/O (emulator convention).
+
+:func:`look_up` is a generator: it yields the name of a record, is sent its values or None
+when it does not exist, and returns what it found. The client, the Digital Link resolver
+and the DNS face carry the same questions in their own ways.
+
+    for each code prefix that is delegated, the likeliest first:
+        the alias record of the finest level, then the rules for that level;
+        the alias record of the next coarser level, then the rules for that one; ...
+
+The finest level wins, so an item's own record comes before that of its product class.
+What a rule makes counts only when it is registered: its record is the last one asked for,
+and where there is none the next level is looked at.
+"""
+
+from collections.abc import Container, Generator, Sequence
+from typing import NamedTuple
+
+from registry.model.value import Value
+from registry.schemes.mapping import (
+    ALIAS_TYPE,
+    alias_name,
+    code_prefixes,
+    delegation_name,
+    direct_identifier,
+    level_values,
+    levels,
+    rules_name,
+)
+from registry.schemes.reading import Reading
+from registry.schemes.rules import Rule, identifier_of, match_level, rules_in
+
+Values = Sequence[Value]
+LookUp = Generator[str, Values | None, "Found | None"]
+
+
+class Found(NamedTuple):
+    """Where a code leads."""
+
+    identifiers: tuple[str, ...]
+    """One; more when the alias record names several: nobody guesses."""
+
+    level: str
+    """Suffix of the level that was found, such as `01/09521000100015`; empty for a code
+    that is an identifier itself."""
+
+    by: str
+    """alias, rule or code (the code itself is the identifier)."""
+
+    source: str
+    """The alias record, or the rule; empty for a code itself."""
+
+    code_prefix: str = ""
+
+
+def look_up(reading: Reading, known: Container[str] = ()) -> LookUp:
+    """Look up one reading; `known` are code prefixes that are known to be delegated."""
+    direct = direct_identifier(reading)
+    if direct is not None:
+        return Found((direct,), "", "code", "")
+    paths = levels(reading)
+    for code_prefix in code_prefixes(reading, known):
+        if code_prefix not in known and (yield delegation_name(code_prefix)) is None:
+            continue
+        found = yield from _look_up_levels(reading.scheme, code_prefix, paths)
+        if found is not None:
+            return found
+    return None
+
+
+def aliases_in(values: Values) -> tuple[str, ...]:
+    """Give the identifiers that an alias record names."""
+    return tuple(value.text for value in values if value.type.upper() == ALIAS_TYPE)
+
+
+def _look_up_levels(scheme: str, code_prefix: str, paths: tuple[str, ...]) -> LookUp:
+    rules: tuple[Rule, ...] | None = None
+    for path in paths:
+        name = alias_name(code_prefix, path)
+        values = yield name
+        aliases = aliases_in(values) if values else ()
+        if aliases:
+            return Found(aliases, path, "alias", name, code_prefix)
+        if rules is None:
+            rules = rules_in((yield rules_name(code_prefix)) or ())
+        for rule in rules:
+            identifier = _ruled(rule, scheme, path)
+            if identifier is not None and (yield identifier) is not None:
+                return Found((identifier,), path, "rule", rule.text, code_prefix)
+    return None
+
+
+def _ruled(rule: Rule, scheme: str, path: str) -> str | None:
+    if rule.scheme != scheme:
+        return None
+    if scheme == "gs1":
+        return match_level(rule, level_values(path))
+    return identifier_of(rule, path)
