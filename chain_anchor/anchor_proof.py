@@ -32,7 +32,7 @@ from chain_anchor.anchor_blocks import (
     next_header,
     public_key,
 )
-from chain_anchor.anchors import Anchors, Hop, Level
+from chain_anchor.anchors import Anchors, Hop, Level, PinnedChain
 from chain_anchor.bif import addresses, transactions
 from chain_anchor.bif.certificates import check_certificate
 from chain_anchor.bif.chain_pb2 import LedgerHeader, Operation, Transaction
@@ -50,21 +50,13 @@ METADATA_KEY: Final = "idis-log/"
 """Before the origin of a log: key of the metadata with its checkpoint."""
 
 
-class PinnedChain(NamedTuple):
-    """A chain that is believed."""
-
-    name: str
-    genesis: bytes
-    """Hash of its first block."""
-
-    validators: tuple[str, ...]
-    """Addresses, in the order of the chain."""
-
-
 class AnchoredIn(NamedTuple):
     """A transaction in a block that a quorum of a chain's validators signed."""
 
     chain: str
+    genesis: bytes
+    """Hash of the chain's first block."""
+
     seq: int
     """Number of the block with the transaction."""
 
@@ -89,6 +81,9 @@ class VerifiedAnchors(NamedTuple):
 
     origin: str
     """Log whose checkpoint is on the chain; empty if no chain of it is pinned."""
+
+    checkpoint_size: int
+    """Entries of that log under the checkpoint."""
 
     size: int
     """Entries of the bundle's own log that are covered."""
@@ -140,7 +135,7 @@ def verify_anchors(
             _check_names(found.content, walked[-1].last)
         walked.append(found)
     if not walked:
-        return VerifiedAnchors("", 0, (), unpinned)
+        return VerifiedAnchors("", 0, 0, (), unpinned)
     top = checkpoint_in(walked[0].content, keys)
     own = _descend(anchors.levels, top, checkpoint.origin)
     if not own.size:
@@ -149,7 +144,7 @@ def verify_anchors(
         own.size, checkpoint.size, own.root, checkpoint.root, anchors.path
     )
     found_in = tuple([each.anchored for each in walked])
-    return VerifiedAnchors(top.origin, own.size, found_in, unpinned)
+    return VerifiedAnchors(top.origin, top.size, own.size, found_in, unpinned)
 
 
 def checkpoint_in(
@@ -219,6 +214,7 @@ def _walk(hop: Hop, chain: PinnedChain) -> _Walked:
     check_certificate(signed, last.hash, chain.validators)
     anchored = AnchoredIn(
         chain.name,
+        chain.genesis,
         first.seq,
         first.close_time,
         first.hash,

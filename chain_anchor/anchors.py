@@ -19,6 +19,36 @@ MAX_HOPS: Final = 2
 MAX_DOMAINS: Final = 32
 
 
+class PinnedChain(NamedTuple):
+    """A chain that is believed."""
+
+    name: str
+    genesis: bytes
+    """Hash of its first block."""
+
+    validators: tuple[str, ...]
+    """Addresses, in the order of the chain."""
+
+
+class AnchoredTold(NamedTuple):
+    """How far a log is anchored on a chain, as its node says; it proves nothing."""
+
+    url: str
+    """Of the chain's node."""
+
+    size: int = 0
+    """Entries of the log that are covered; 0 before anything is anchored."""
+
+    transaction: str = ""
+    """Hash of the transaction, hexadecimal."""
+
+    ledger_seq: int = 0
+    """Number of its block."""
+
+    hops: int = 0
+    """Chains up to which it can be proved offline; 0 if the first has no certificates."""
+
+
 class Level(NamedTuple):
     """A child's checkpoint in the log of its parent."""
 

@@ -43,7 +43,8 @@ from chain_anchor.statemap import (
 from chain_anchor.verified import Verified
 
 if TYPE_CHECKING:
-    from chain_anchor.anchor_proof import PinnedChain, VerifiedAnchors
+    from chain_anchor.anchor_proof import VerifiedAnchors
+    from chain_anchor.anchors import PinnedChain
 
 PinnedKeys = Mapping[str, Sequence[VerifierKey]]
 """Keys that are believed, by the origin they may sign for."""

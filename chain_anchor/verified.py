@@ -68,6 +68,20 @@ class Verified:
         return "present" if self.state.state == ACTIVE else "deleted"
 
     @property
+    def last_needed(self) -> int:
+        """Index of the last entry that a tree needs to say the same.
+
+        That a name is absent, the last header says; that one is present or was deleted,
+        the change which made it so.
+        """
+        return self.size - 1 if self.state is None else self.state.index
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether a pinned chain covers what is proved."""
+        return self.anchors is not None and self.last_needed < self.anchors.size
+
+    @property
     def history_is_complete(self) -> bool:
         """Whether every change since the first registration is here."""
         first = self.history[-1] if self.history else self.change
@@ -108,6 +122,7 @@ def describe(verified: Verified) -> dict[str, object]:
         ],
         "parent": verified.parent and describe(verified.parent),
         "unpinned_parent": verified.unpinned_parent,
+        "is_anchored": verified.is_anchored,
         "anchors": verified.anchors and _describe_anchors(verified.anchors),
     }
 
@@ -115,6 +130,7 @@ def describe(verified: Verified) -> dict[str, object]:
 def _describe_anchors(anchors: "VerifiedAnchors") -> dict[str, object]:
     return {
         "origin": anchors.origin,
+        "checkpoint_size": anchors.checkpoint_size,
         "size": anchors.size,
         "chains": [
             {

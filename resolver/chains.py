@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.contracts.guest import engine_directory
 from chain_anchor.bif.contracts.table import Contracts
 from chain_anchor.bif.execution import Chain
 from chain_anchor.bif.genesis import Keys, seeded_genesis, seeded_keys
-from chain_anchor.bif.header_anchoring import (
-    STILL_SECONDS,
-    Anchored,
-    HeaderAnchoring,
-)
+from chain_anchor.bif.header_anchoring import STILL_SECONDS, HeaderAnchoring
 from chain_anchor.bif.keys import KeyType, PrivateKey
 from chain_anchor.bif.node import ChainNode
 from chain_anchor.bif.node_settings import ChainSettings, machine_time
@@ -141,7 +138,7 @@ class RunningChain:
         }
 
     def _account(self, key: PrivateKey) -> dict[str, Any]:
-        address = key.address()
+        address = key.address(self.planned.ac)
         account = self.node.ledger.state(0).account(address)
         balance = account.balance if account else 0
         return {"address": address, "private_key": key.text, "balance": balance}
@@ -157,6 +154,8 @@ class Chains:
         hosts: tuple[str, ...],
         port_base: int | None,
         clock: str = "system",
+        *,
+        strict: bool = False,
     ) -> None:
         """Plan them.
 
@@ -166,12 +165,15 @@ class Chains:
             hosts: addresses to answer at.
             port_base: 0 lets the system choose ports.
             clock: "system", or "stepped" for one that only blocks move.
+            strict: whether they do only what real nodes do.
         """
         self._hosts = hosts
         planned = plan_chains(port_base)
         self.main, self.backbone = (
             RunningChain(
-                item, ChainNode(_settings(item, seed, directory, clock)), hosts[0]
+                item,
+                ChainNode(_settings(item, seed, directory, clock, strict=strict)),
+                hosts[0],
             )
             for item in planned
         )
@@ -220,7 +222,7 @@ class Chains:
 
 
 def funded_accounts(seed: int) -> tuple[PrivateKey, ...]:
-    """Derive the accounts that both chains fund: Ed25519, the last two SM2."""
+    """Derive the keys of accounts on both chains: Ed25519, the last two SM2."""
     types = [KeyType.ED25519] * (_ACCOUNTS - _SM2_ACCOUNTS) + [KeyType.SM2] * 2
     return tuple(
         PrivateKey.from_seed(str(seed), f"account/{number}", type_)
@@ -229,7 +231,7 @@ def funded_accounts(seed: int) -> tuple[PrivateKey, ...]:
 
 
 def _settings(
-    planned: PlannedChain, seed: int, directory: Path, clock: str
+    planned: PlannedChain, seed: int, directory: Path, clock: str, *, strict: bool
 ) -> ChainSettings:
     own = seeded_keys(str(seed), planned.name, 0)
     accounts = funded_accounts(seed)
@@ -246,8 +248,9 @@ def _settings(
         chain(),
         chain(),
         keys,
-        seeded_genesis(keys, slogan=planned.title),
+        seeded_genesis(keys, slogan=planned.title, ac=planned.ac),
         network_id=2 if planned.ac else 1,
+        strict=strict,
         source=None if clock == "stepped" else machine_time,
         accounts=accounts,
     )

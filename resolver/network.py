@@ -44,9 +44,13 @@ from resolver.topology import Topology
 from resolver.witnesses import WitnessAddress
 
 if TYPE_CHECKING:
+    from chain_anchor.bif.keys import PrivateKey
+    from resolver.anchoring.chain_proofs import ChainProofs
+    from resolver.anchoring.submitting import Anchoring
     from resolver.certificates import Authority
     from resolver.chains import Chains
     from resolver.fastpath.engine import Engine
+    from resolver.sealing import Sealing
 
 SERVER_KEY_LABEL = "server"
 _OPEN_FILES = 65_536
@@ -92,8 +96,20 @@ class NetworkSettings:
     chains: bool = False
     """Whether the two chains run too."""
 
+    strict_chains: bool = False
+    """Whether they do only what real nodes do."""
+
     chain_clock: str = "system"
     """`system`, or `stepped`: only blocks move it, and the same ones come again."""
+
+    anchoring: bool = False
+    """Whether the national log's checkpoints go to a chain."""
+
+    anchor_url: str = ""
+    """HTTP of the chain; empty for the network's own backbone, if it runs."""
+
+    anchor_key: "PrivateKey | None" = None
+    """Key of the account that sends; None for the backbone's own, on its chain."""
 
     say: Callable[[str], None] = lambda _: None
     """Told what people should know."""
@@ -119,6 +135,8 @@ class Network:
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
         self.oversight: Oversight | None = None
         self.chains: Chains | None = None
+        self.anchoring: Anchoring | None = None
+        self.chain_proofs: ChainProofs | None = None
         self._saving: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
         self._quickening: asyncio.Task[None] | None = None
@@ -158,11 +176,13 @@ class Network:
             await self._serve(directory, loading)
         finally:
             await chains
+        await self._start_anchoring(directory)
 
     async def _serve(
         self, directory: DataDirectory, loading: "asyncio.Task[object]"
     ) -> None:
         await self._open()
+        self.top.tree = self.recursive
         self.oversight = await self._oversee(directory)
         await asyncio.gather(*(self._seed(item) for item in self.planned))
         await loading
@@ -186,8 +206,59 @@ class Network:
             hosts,
             settings.port_base,
             settings.chain_clock,
+            strict=settings.strict_chains,
         )
         await self.chains.start()
+
+    async def _start_anchoring(self, directory: DataDirectory) -> None:
+        account, sealing = self._anchor_account(), self.top.sealing
+        if account is None or sealing is None or directory.read_only:
+            return
+        # Late, as for the chains.
+        from resolver.anchoring.sending import Sender
+        from resolver.anchoring.submitting import Anchoring
+
+        self.anchoring = Anchoring(
+            sealing,
+            Sender(*account, sealing.log.origin),
+            directory.path / "anchoring",
+            self.settings.say,
+            is_own=not self.settings.anchor_url,
+        )
+        self.top.anchoring = self.anchoring.progress
+        await self.anchoring.start()
+        self._prove_anchoring(sealing, self.anchoring)
+
+    def _prove_anchoring(self, top: "Sealing", anchoring: "Anchoring") -> None:
+        """Let the logs' proofs lead onto the chain."""
+        from resolver.anchoring.anchored_logs import AnchoredLogs
+        from resolver.anchoring.chain_proofs import ChainProofs
+
+        assert self.oversight is not None
+        own = self.chains if anchoring.is_own else None
+        main_url = own.main.url if own is not None else None
+        proofs = self.chain_proofs = ChainProofs(
+            anchoring.url, main_url, self.settings.say
+        )
+        logs = AnchoredLogs(anchoring.url, top, proofs)
+        for overseen in self.oversight.logs.values():
+            logs.attach(overseen.sealing, overseen.ancestors)
+        anchoring.listen(proofs.confirmed)
+        proofs.start(anchoring.newest)
+
+    def _anchor_account(self) -> "tuple[str, PrivateKey] | None":
+        """Say where checkpoints go and whose account sends them."""
+        settings = self.settings
+        if not settings.anchoring:
+            return None
+        if settings.anchor_url:
+            assert settings.anchor_key is not None
+            return settings.anchor_url, settings.anchor_key
+        # Checkpoints have the time of day in them: the same blocks would not come again.
+        if self.chains is None or settings.chain_clock == "stepped":
+            return None
+        key = settings.anchor_key or self.chains.anchoring_key
+        return self.chains.backbone.url, key
 
     async def _oversee(self, directory: DataDirectory) -> Oversight:
         settings = self.settings
@@ -267,6 +338,10 @@ class Network:
             await self._engine.stop()
         if self.oversight is not None:
             await self.oversight.close()
+        if self.anchoring is not None:
+            await self.anchoring.close()
+        if self.chain_proofs is not None:
+            await self.chain_proofs.close()
         if self.chains is not None:
             await self.chains.close()
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
@@ -285,13 +360,14 @@ class Network:
         return self.nodes[self.settings.topology.top.name]
 
     def node_of(self, prefix: str) -> Node:
-        """Give the node at which a prefix lives.
+        """Give the node at which a prefix lives, be it of codes or not.
 
         Raises:
             KeyError: None of the topology's.
         """
         for planned in self.planned:
-            if prefix in planned.prefixes:
+            codes = (code.prefix for code in planned.codes)
+            if prefix in planned.prefixes or prefix in codes:
                 return self.nodes[planned.settings.name]
         raise KeyError(prefix)
 
@@ -354,15 +430,17 @@ class Network:
         assert self.directory is not None
         marker = self.directory.node(planned.settings.name) / _SEEDED
         seeded = set(marker.read_text().split()) if marker.exists() else set()
-        known = {*planned.prefixes, *planned.delegated}
+        codes = (*planned.codes, *planned.delegated_codes)
+        known = {*planned.prefixes, *planned.delegated, *(c.prefix for c in codes)}
         new = known - seeded
         if new:
             sites = {prefix: self.node_of(prefix).sites for prefix in new}
             changes = seed_changes(planned, self.administrators, sites)
             await _submit_absent(node.registry, changes)
             write_atomically(marker, "\n".join(sorted(seeded | known)))
-        for prefix in sorted(known - new):
-            await self._delegate(node.registry, prefix)
+        await asyncio.gather(
+            *(self._delegate(node.registry, prefix) for prefix in sorted(known - new))
+        )
 
     async def _delegate(self, registry: Registry, prefix: str) -> None:
         """Make a prefix's record, if it is here, name the node that serves it now."""

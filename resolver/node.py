@@ -50,6 +50,7 @@ from resolver.upstream import Upstream
 if TYPE_CHECKING:
     import ssl
 
+    from resolver.anchoring.progress import Progress
     from resolver.faces.fast_dns import FastDns
     from resolver.faces.fast_path import FastHandle
     from resolver.fastpath.engine import Engine
@@ -98,8 +99,14 @@ class Node:
         self.tls: ssl.SSLContext | None = None
         """What HTTPS is spoken with; one for all nodes of a network."""
 
+        self.tree: Node | None = None
+        """The recursive node, at one that answers Digital Links from the whole tree."""
+
         self.network_readiness: Callable[[], list[str]] = list
         """Names nodes of the network that are not ready, for those that speak for it."""
+
+        self.anchoring: Callable[[], Progress | None] = lambda: None
+        """Tells how far the node's log is anchored on a chain, if it is."""
 
         self.serving = False
         self.http_face: HttpFace | None = None

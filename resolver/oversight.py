@@ -6,8 +6,8 @@ data directory would sign what contradicts signed checkpoints; it is refused, un
 operator accepts it, and then the log itself says so.
 
 While it runs, every second: what has grown is remembered, told to the parents
-(`resolver.children`), and fed to the witnesses. With a quorum the witnesses are asked
-before each acknowledgement instead.
+(`resolver.children`) from the bottom up, and fed to the witnesses. With a quorum the
+witnesses are asked before each acknowledgement instead.
 """
 
 import asyncio
@@ -89,6 +89,9 @@ class Oversight:
         for name, overseen in logs.items():
             overseen.ancestors = tuple(_ancestors(name, logs, parents))
             overseen.sealing.lead_up = overseen.lead_up
+        self._bottom_up = sorted(
+            logs.values(), key=lambda overseen: len(overseen.ancestors), reverse=True
+        )
 
     def ask_witnesses(self, addresses: Sequence[WitnessAddress], quorum: int) -> None:
         """Have checkpoints cosigned from now on; by `quorum` before acknowledgement.
@@ -171,8 +174,10 @@ class Oversight:
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
             await self._remember()
-            for overseen in self.logs.values():
+            # Children first: so in one round what is new below is in the top's log.
+            for overseen in self._bottom_up:
                 await self._report(overseen)
+            for overseen in self._bottom_up:
                 await self._feed(overseen)
 
     async def _remember(self) -> None:

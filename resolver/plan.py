@@ -1,11 +1,12 @@
 """From a topology to the settings of its nodes: names, parents, ports, operators."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resolver.code_prefixes import CodePrefix, code_prefixes, scheme_prefixes
 from resolver.errors import SetupError
 from resolver.identities import Administrator
 from resolver.settings import NodeSettings, Role
@@ -42,6 +43,12 @@ class PlannedNode:
 
     delegated: tuple[str, ...] = ()
     """Prefixes directly below its own that other nodes serve."""
+
+    codes: tuple[CodePrefix, ...] = ()
+    """Prefixes of product codes that live here."""
+
+    delegated_codes: tuple[CodePrefix, ...] = ()
+    """Prefixes of product codes that other nodes serve, and whose records are here."""
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -102,21 +109,34 @@ def _plan(
     yield PlannedNode(settings(topology.recursive, "recursive"), None)
     top = topology.top
     below = tuple(secondary.prefix for secondary in topology.secondaries)
-    yield PlannedNode(settings(top, "top", top.prefix), None, delegated=below)
+    yield PlannedNode(
+        settings(top, "top", top.prefix),
+        None,
+        delegated=below,
+        codes=scheme_prefixes(topology),
+        delegated_codes=_codes_of(topology.enterprises),
+    )
     for secondary in topology.secondaries:
         self_run = tuple(item for item in secondary.enterprises if item.self_run)
+        hosted = tuple(item for item in secondary.enterprises if not item.self_run)
         yield PlannedNode(
             settings(secondary, "secondary", secondary.prefix),
             top.name,
-            served=tuple(item for item in secondary.enterprises if not item.self_run),
+            served=hosted,
             delegated=tuple(item.prefix for item in self_run),
+            codes=_codes_of(hosted),
         )
         for item in self_run:
             yield PlannedNode(
                 settings(item, "enterprise", item.prefix),
                 secondary.name,
                 served=(item,),
+                codes=code_prefixes(item),
             )
+
+
+def _codes_of(enterprises: Iterable[Enterprise]) -> tuple[CodePrefix, ...]:
+    return tuple(itertools.chain.from_iterable(map(code_prefixes, enterprises)))
 
 
 class _Ports:

@@ -20,6 +20,7 @@ from resolver.network import Network
 from resolver.node import Node
 from resolver.plan import PlannedNode
 from resolver.seeded import seeded_identifiers
+from resolver.seeded_codes import seeded_codes
 from resolver.tls_files import client_certificate
 
 VERSION = 1
@@ -45,6 +46,11 @@ def describe(network: Network) -> dict[str, object]:
             for enterprise in network.settings.topology.enterprises
             for seeded in seeded_identifiers(enterprise)
         ],
+        "codes": [
+            code._asdict()
+            for enterprise in network.settings.topology.enterprises
+            for code in seeded_codes(enterprise)
+        ],
         "credentials": [
             entry
             for administrator in network.administrators.values()
@@ -53,6 +59,12 @@ def describe(network: Network) -> dict[str, object]:
     }
     if network.chains is not None:
         ready["chains"] = network.chains.describe()
+    if network.anchoring is not None:
+        ready["anchoring"] = {
+            "url": network.anchoring.url,
+            "account": network.anchoring.account,
+            "origin": network.anchoring.origin,
+        }
     if network.authority_file is not None:
         ready["tls_ca"] = str(network.authority_file)
     return ready
@@ -87,6 +99,7 @@ def _node(network: Network, planned: PlannedNode) -> dict[str, object]:
         "title": settings.title,
         "role": settings.role,
         "prefixes": list(planned.prefixes),
+        "code_prefixes": [code.prefix for code in planned.codes],
         "parent": planned.parent,
         "handle": _handle(node),
         "http": f"http://{host}:{node.http.port}",

@@ -1,7 +1,9 @@
 """What a node's registry holds at its first start, as changes to be made.
 
-Homes first, then prefix records, administrators, products: each in the order in which
-the one needs the other. All of it is an ordinary part of the registry's history.
+Homes first, then prefix records, administrators, products, product codes: each in the
+order in which the one needs the other. All of it is an ordinary part of the registry's
+history. A prefix is seeded once: what is new in a later version comes with a prefix of
+its own to a data directory that an earlier one made.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from registry.change import Change
 from registry.journal import Operation
 from registry.model.identifier import PREFIX_AUTHORITY, canonical, prefix_handle
-from registry.model.value import Value
+from registry.model.value import DEFAULT_TTL_SECONDS, Value
 from registry.prefixes import admin_value, prefix_values
 from resolver.identities import Administrator
 from resolver.plan import PlannedNode
-from resolver.seeded import seeded_identifiers
+from resolver.seeded import SeededIdentifier, seeded_identifiers
+from resolver.seeded_codes import ALIAS_TTL_SECONDS, code_records
 from resolver.topology import Enterprise
 
 Sites = Mapping[str, Sequence[bytes]]
@@ -38,15 +41,23 @@ def _changes(
         yield home(PREFIX_AUTHORITY, administrators[own])
     for prefix in here:
         yield home(prefix.encode(), administrators[prefix])
+    for code in planned.codes:
+        if code.prefix in sites:
+            yield home(code.prefix.encode(), administrators[code.owner])
     for prefix in (*here, *planned.delegated):
         # A node's own prefix has its record at the parent, which the top has not.
         if prefix in sites and (prefix != own or is_top):
             yield prefix_record(prefix, administrators[prefix], sites[prefix])
+    for code in (*planned.codes, *planned.delegated_codes) if is_top else ():
+        if code.prefix in sites:
+            owner = administrators[code.owner]
+            yield prefix_record(code.prefix, owner, sites[code.prefix])
     for prefix in here:
         yield _create(f"{prefix}/admin", administrators[prefix].values)
     for enterprise in planned.served:
         if enterprise.prefix in sites:
             yield from _products(enterprise)
+        yield from _codes(enterprise, sites)
 
 
 def home(prefix: bytes, administrator: Administrator) -> Change:
@@ -66,11 +77,22 @@ def prefix_record(
 
 def _products(enterprise: Enterprise) -> Iterator[Change]:
     for item in seeded_identifiers(enterprise):
-        values = tuple(
-            Value(number, value.type, value.data.encode())
-            for number, value in enumerate(item.values, 1)
-        )
-        yield _create(item.identifier, values)
+        yield _create(item.identifier, _values(item))
+
+
+def _codes(enterprise: Enterprise, sites: Sites) -> Iterator[Change]:
+    for prefix, records in code_records(enterprise).items():
+        for item in records if prefix in sites else ():
+            yield _create(item.identifier, _values(item, ALIAS_TTL_SECONDS))
+
+
+def _values(
+    item: SeededIdentifier, ttl_seconds: int = DEFAULT_TTL_SECONDS
+) -> tuple[Value, ...]:
+    return tuple(
+        Value(number, value.type, value.data.encode(), ttl_seconds)
+        for number, value in enumerate(item.values, 1)
+    )
 
 
 def _create(identifier: str, values: tuple[Value, ...]) -> Change:

@@ -27,6 +27,9 @@ class Telemetry:
     log_requests: Counter[str] = field(default_factory=Counter)
     """Answers about the log, by what was given; receipts count, too."""
 
+    link_requests: Counter[int] = field(default_factory=Counter)
+    """Digital Link requests, by HTTP status."""
+
     log_failures: int = 0
     """Questions about the log that met damage or a failing disk."""
 

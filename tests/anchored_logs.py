@@ -5,12 +5,8 @@ from dataclasses import replace
 
 from chain_anchor import merkle
 from chain_anchor.anchor_making import Shown, make_hop
-from chain_anchor.anchor_proof import (
-    METADATA_KEY,
-    PinnedChain,
-    child_checkpoint,
-)
-from chain_anchor.anchors import Anchors, Hop, Level
+from chain_anchor.anchor_proof import METADATA_KEY, child_checkpoint
+from chain_anchor.anchors import Anchors, Hop, Level, PinnedChain
 from chain_anchor.bif.certificates import certify
 from chain_anchor.bif.genesis import Keys, seeded_genesis, seeded_keys
 from chain_anchor.bif.ledger import ClosedBlock

@@ -202,7 +202,9 @@ class AsyncClient:
         """Ask the server where it answers, and with which key."""
         return await self._hold(self._conversations.site())
 
-    async def prove(self, identifier: str, *, history: bool = False) -> "Verified":
+    async def prove(
+        self, identifier: str, *, history: bool = False, anchors: bool = False
+    ) -> "Verified":
         """Prove what is registered under an identifier, or that nothing is.
 
         Asks the log of the node whose identifier it is and verifies what comes against
@@ -211,6 +213,8 @@ class AsyncClient:
         Args:
             identifier: As a person writes it.
             history: Whether its earlier changes are proved, too.
+            anchors: Whether it is proved up to a block of a chain, as far as it is
+                anchored: `.is_anchored` of what comes tells.
 
         Raises:
             AnchorError: The proof does not hold (`chain_anchor.errors`).
@@ -222,7 +226,13 @@ class AsyncClient:
 
         logs = required_logs(self._settings)
         seconds = self._settings.retry.lifetime_seconds
-        return await prove(logs, identifier, history=history, timeout_seconds=seconds)
+        return await prove(
+            logs,
+            identifier,
+            history=history,
+            anchors=anchors,
+            timeout_seconds=seconds,
+        )
 
     def _fill(
         self,

@@ -201,7 +201,9 @@ class Client:
         """Ask the server where it answers, and with which key."""
         return self._hold(self._conversations.site())
 
-    def prove(self, identifier: str, *, history: bool = False) -> "Verified":
+    def prove(
+        self, identifier: str, *, history: bool = False, anchors: bool = False
+    ) -> "Verified":
         """Prove what is registered under an identifier, or that nothing is.
 
         Asks the log of the node whose identifier it is and verifies what comes against
@@ -210,6 +212,8 @@ class Client:
         Args:
             identifier: As a person writes it.
             history: Whether its earlier changes are proved, too.
+            anchors: Whether it is proved up to a block of a chain, as far as it is
+                anchored: `.is_anchored` of what comes tells.
 
         Raises:
             AnchorError: The proof does not hold (`chain_anchor.errors`).
@@ -221,7 +225,13 @@ class Client:
 
         logs = required_logs(self._settings)
         seconds = self._settings.retry.lifetime_seconds
-        return prove(logs, identifier, history=history, timeout_seconds=seconds)
+        return prove(
+            logs,
+            identifier,
+            history=history,
+            anchors=anchors,
+            timeout_seconds=seconds,
+        )
 
     def _through(self, window: Window, identifiers: Iterable[str]) -> Iterator[Result]:
         """Send identifiers through a window; keep only those that are in it."""

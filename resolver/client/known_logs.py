@@ -1,5 +1,7 @@
 """Logs whose keys are pinned, and the prefixes whose names each of them proves.
 
+Beside them, chains on which they may be anchored (`resolver.client.known_chains`).
+
 A verifier believes the keys that it has pinned and nothing else. Where they come from
 is its own business: the ready file of a network is one place, a key that an operator
 published another. Nothing here reads a file or asks a network.
@@ -8,6 +10,7 @@ published another. Nothing here reads a file or asks a network.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
+from chain_anchor.anchors import PinnedChain
 from chain_anchor.errors import NoteError, ProofError
 from chain_anchor.note import VerifierKey
 from registry.model.identifier import (
@@ -16,6 +19,7 @@ from registry.model.identifier import (
     is_prefix_handle,
     parent_prefix,
 )
+from resolver.client.known_chains import chains_of
 from resolver.errors import SetupError
 
 
@@ -33,17 +37,22 @@ class KnownLog(NamedTuple):
 
 
 class KnownLogs:
-    """Logs that are believed, with `quorum` of the witnesses under each checkpoint."""
+    """Logs and chains that are believed.
+
+    A checkpoint of a log needs `quorum` of the witnesses under it.
+    """
 
     def __init__(
         self,
         logs: Iterable[KnownLog],
         witnesses: Sequence[VerifierKey] = (),
         quorum: int = 0,
+        chains: Sequence[PinnedChain] = (),
     ) -> None:
         self.logs = tuple(logs)
         self.witnesses = tuple(witnesses)
         self.quorum = quorum
+        self.chains = tuple(chains)
         self._by_prefix = {prefix: log for log in self.logs for prefix in log.prefixes}
 
     @classmethod
@@ -53,7 +62,7 @@ class KnownLogs:
         witnesses: Sequence[VerifierKey] = (),
         quorum: int = 0,
     ) -> Self:
-        """Take the logs of a network from its ready file.
+        """Take the logs and the chains of a network from its ready file.
 
         Raises:
             SetupError: It is none.
@@ -63,7 +72,7 @@ class KnownLogs:
         except (KeyError, TypeError, AttributeError, NoteError) as error:
             message = f"the ready file does not describe the network's logs: {error!r}"
             raise SetupError(message, "idis up --ready-file FILE writes one") from None
-        return cls(logs, witnesses, quorum)
+        return cls(logs, witnesses, quorum, chains_of(ready))
 
     @property
     def keys(self) -> dict[str, list[VerifierKey]]:

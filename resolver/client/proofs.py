@@ -1,6 +1,8 @@
 """Proofs of what is registered: fetched from a log, believed once they are verified.
 
     GET LOG/proof/record?identifier=ID      ─▶ a bundle (`chain_anchor.bundle`)
+                        &history=true          with earlier changes
+                        &anchors=true          with what leads onto a chain
     404 with `Link: <LOG>; rel="related"`   ─▶ the same question there: a referral
 
 `proof_steps` decides what to ask next and does no I/O; the twins `fetch_proof` here, on
@@ -40,7 +42,9 @@ _SHOWN = 200
 Steps = Generator[Download, HttpAnswer, bytes]
 
 
-def proof_steps(log_url: str, identifier: str, *, history: bool) -> Steps:
+def proof_steps(
+    log_url: str, identifier: str, *, history: bool, anchors: bool
+) -> Steps:
     """Ask a log for a bundle, then those it refers to; gives the first that comes.
 
     Raises:
@@ -53,6 +57,8 @@ def proof_steps(log_url: str, identifier: str, *, history: bool) -> Steps:
     target = f"proof/record?identifier={quote(identifier, safe='')}"
     if history:
         target += "&history=true"
+    if anchors:
+        target += "&anchors=true"
     left = [log_url]
     asked: set[str] = set()
     while True:
@@ -71,6 +77,7 @@ def fetch_proof(
     identifier: str,
     *,
     history: bool = False,
+    anchors: bool = False,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> bytes:
     """Fetch the bundle of an identifier; nothing of it is verified.
@@ -79,6 +86,7 @@ def fetch_proof(
         log_url: URL of the log, with or without a slash at its end.
         identifier: As a person writes it.
         history: Whether earlier changes of it come along.
+        anchors: Whether what leads onto a chain comes along, as far as it is there.
         timeout_seconds: Limit of everything together.
 
     Raises:
@@ -86,7 +94,7 @@ def fetch_proof(
         TimedOutError: The time is up.
     """
     deadline = time.monotonic() + timeout_seconds
-    steps = proof_steps(log_url, identifier, history=history)
+    steps = proof_steps(log_url, identifier, history=history, anchors=anchors)
     try:
         download = next(steps)
         while True:
@@ -102,7 +110,8 @@ def verified_proof(octets: bytes, identifier: str, logs: KnownLogs) -> Verified:
     Args:
         octets: The bundle.
         identifier: As a person writes it.
-        logs: Whose keys are believed, and how many witnesses must have cosigned.
+        logs: Whose keys are believed, how many witnesses must have cosigned, and which
+            chains are believed.
 
     Raises:
         AnchorError: It does not prove anything about the identifier; its class and
@@ -110,7 +119,11 @@ def verified_proof(octets: bytes, identifier: str, logs: KnownLogs) -> Verified:
     """
     asked = checked(identifier)
     verified = verify_bundle(
-        octets, logs.keys, witnesses=logs.witnesses, quorum=logs.quorum
+        octets,
+        logs.keys,
+        witnesses=logs.witnesses,
+        quorum=logs.quorum,
+        chains=logs.chains,
     )
     if verified.kind != KIND_RECORD or not same_identifier(asked, verified.name):
         raise ProofError(
@@ -126,6 +139,7 @@ def prove(
     identifier: str,
     *,
     history: bool = False,
+    anchors: bool = False,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Verified:
     """Fetch and verify what the responsible log proves of an identifier.
@@ -136,7 +150,11 @@ def prove(
     """
     url = logs.nearest(checked(identifier)).url
     octets = fetch_proof(
-        url, identifier, history=history, timeout_seconds=timeout_seconds
+        url,
+        identifier,
+        history=history,
+        anchors=anchors,
+        timeout_seconds=timeout_seconds,
     )
     return verified_proof(octets, identifier, logs)
 

@@ -21,11 +21,12 @@ async def fetch_proof(
     identifier: str,
     *,
     history: bool = False,
+    anchors: bool = False,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> bytes:
     """Fetch the bundle of an identifier; see `resolver.client.proofs.fetch_proof`."""
     deadline = asyncio.get_running_loop().time() + timeout_seconds
-    steps = proof_steps(log_url, identifier, history=history)
+    steps = proof_steps(log_url, identifier, history=history, anchors=anchors)
     try:
         download = next(steps)
         while True:
@@ -40,12 +41,17 @@ async def prove(
     identifier: str,
     *,
     history: bool = False,
+    anchors: bool = False,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Verified:
     """Fetch and verify a proof; see `resolver.client.proofs.prove`."""
     url = logs.nearest(checked(identifier)).url
     octets = await fetch_proof(
-        url, identifier, history=history, timeout_seconds=timeout_seconds
+        url,
+        identifier,
+        history=history,
+        anchors=anchors,
+        timeout_seconds=timeout_seconds,
     )
     return verified_proof(octets, identifier, logs)
 

@@ -40,6 +40,9 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
     if "chains" in ready:
         show(_chains(ready["chains"]))
         show(_accounts(ready["chains"][0]["accounts"]))
+    if "anchoring" in ready:
+        anchoring = ready["anchoring"]
+        say(f"log {anchoring['origin']}: anchored on {anchoring['url']}")
     say(f"DNS, for example: {dns_example(network, ready)}")
 
 

@@ -12,21 +12,20 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chain_anchor.errors import EntryError, NoteError
 from chain_anchor.note import COSIGNATURE, ED25519, VerifierKey
 from chain_anchor.rotation import RotationProof, follow_rotations
 from chain_anchor.spelling import decode_base64
+from chain_anchor.verified import Verified
 from resolver.client.known_logs import KnownLog, KnownLogs
 from resolver.commands.console import say
+from resolver.commands.pinned_chains import keep_chains, trusted_chains
 from resolver.commands.running import running_network
 from resolver.data_directory import write_atomically
 from resolver.errors import SetupError
 from resolver.ready_file import well_known_file
-
-if TYPE_CHECKING:
-    from chain_anchor.anchor_proof import PinnedChain
 
 MAX_KEPT = 1000
 """Keys that are kept; those not used for longest go first."""
@@ -51,6 +50,9 @@ class Pins:
     quorum: int = 0
     rotations: Sequence[Path] = ()
     """What logs say of their rotated keys: answers of `/log/rotations`."""
+
+    chains: Sequence[Path] = ()
+    """Files that name chains."""
 
 
 def log_keys(pins: Pins) -> list[VerifierKey]:
@@ -86,19 +88,28 @@ def witness_keys(pins: Pins) -> list[VerifierKey]:
     return keys
 
 
+def keep_used(logs: KnownLogs, verified: Verified) -> None:
+    """Remember the keys and chains by which something was verified."""
+    keep(log.key for log in logs.logs if log.key.name in verified.origins)
+    anchors = verified.anchors
+    used = {found.genesis for found in anchors.chains} if anchors is not None else ()
+    keep_chains(chain for chain in logs.chains if chain.genesis in used)
+
+
 def trusted(pins: Pins) -> KnownLogs:
-    """Give the logs that are believed; those of a network with their addresses.
+    """Give the logs and chains that are believed; a network's with their addresses.
 
     Raises:
         SetupError: There is none, or an argument is not usable.
     """
-    named = log_keys(pins)
-    logs = list(_network_logs(pins, named))
+    named, ready = log_keys(pins), _ready(pins)
+    logs = list(_network_logs(ready, named))
     logs += _without_address(logs, named)
     logs += _without_address(logs, kept_keys())
     if not logs:
         raise SetupError("no key of any log is known here", NO_KEY_HINT)
-    return KnownLogs(logs, witness_keys(pins), pins.quorum)
+    chains = trusted_chains(pins.chains, ready)
+    return KnownLogs(logs, witness_keys(pins), pins.quorum, chains)
 
 
 def kept_file() -> Path:
@@ -140,24 +151,10 @@ def keep(keys: Iterable[VerifierKey]) -> None:
         say(f"the keys are not kept for later: {file}: {error.strerror or error}")
 
 
-def trusted_chains(pins: Pins) -> "list[PinnedChain]":
-    """Give the chains that the network's ready file names.
-
-    Raises:
-        SetupError: It describes them wrongly.
-    """
-    ready = _ready(pins)
-    if not ready or not ready.get("chains"):
-        return []
-    # The chain's messages take a while to load.
-    from resolver.commands.pinned_chains import chains_of
-
-    return chains_of(ready)
-
-
-def _network_logs(pins: Pins, named: Sequence[VerifierKey]) -> Iterator[KnownLog]:
+def _network_logs(
+    ready: Mapping[str, Any] | None, named: Sequence[VerifierKey]
+) -> Iterator[KnownLog]:
     """Give the logs of the network, with the keys of the arguments where they differ."""
-    ready = _ready(pins)
     for log in KnownLogs.of_ready(ready).logs if ready is not None else ():
         own = [key for key in named if key.name == log.key.name]
         for key in own or [log.key]:

@@ -2,7 +2,8 @@
 
 The bundle goes to stdout where that leads to a file or a pipe, or to `--out FILE`. A
 terminal gets a table of what is proven. That an identifier was deleted, or never was
-there, is proven like a record.
+there, is proven like a record. Where the log is anchored on a chain, the proof leads up
+to the main chain's block, as soon as that has it.
 """
 
 import sys
@@ -11,14 +12,14 @@ from pathlib import Path
 
 from chain_anchor.bundle import bundle_json, decode_bundle
 from chain_anchor.errors import AnchorError
-from chain_anchor.verified import Verified
 from registry.model.identifier import canonical
 from registry.model.typed import InterfaceType, Protocol
 from resolver.client import Client
 from resolver.client.known_logs import KnownLogs
 from resolver.client.proofs import fetch_proof, verified_proof
 from resolver.commands.console import fail, print_json, say
-from resolver.commands.pinned import Pins, keep, trusted
+from resolver.commands.pinned import Pins, keep_used, trusted
+from resolver.commands.proof_anchors import Proof, anchored_proof, anchoring_line
 from resolver.commands.proven import hint_for, proven_dict, proven_line, show_proven
 from resolver.commands.running import required_network, server_address
 from resolver.errors import SetupError, UnreachableError
@@ -32,6 +33,9 @@ class ProofOptions:
     identifier: str
     out: Path | None = None
     history: bool = False
+    no_anchors: bool = False
+    """Neither wait for a chain nor show it."""
+
     log: str | None = None
     """URL of the log to ask."""
 
@@ -52,14 +56,23 @@ def run(options: ProofOptions) -> int:
     name = canonical(options.identifier.encode())
     logs = _logs(options)
     url = _url(options, logs, name)
-    octets = fetch_proof(url, options.identifier, history=options.history)
+
+    def ask() -> Proof:
+        octets = fetch_proof(
+            url,
+            options.identifier,
+            history=options.history,
+            anchors=not options.no_anchors,
+        )
+        return Proof(octets, verified_proof(octets, options.identifier, logs))
+
     try:
-        verified = verified_proof(octets, options.identifier, logs)
+        proof = ask() if options.no_anchors else anchored_proof(ask, logs, url)
     except AnchorError as error:
         fail(f"{url}: {error}", hint_for(error))
         return 1
-    keep(log.key for log in logs.logs if log.key.name in verified.origins)
-    _give(options, octets, verified)
+    keep_used(logs, proof.verified)
+    _give(options, proof)
     return 0
 
 
@@ -97,12 +110,17 @@ def log_by_walk(identifier: str, server: str) -> str:
     return f"http://{host}:{port}/log"
 
 
-def _give(options: ProofOptions, octets: bytes, verified: Verified) -> None:
+def _give(options: ProofOptions, proof: Proof) -> None:
+    octets, verified, told = proof
     if options.out is not None:
         _write(options.out, octets)
     if options.json:
-        told = proven_dict(verified, len(octets))
-        print_json({"proven": told, "bundle": bundle_json(decode_bundle(octets))})
+        document = {
+            "proven": proven_dict(verified, len(octets)),
+            "anchored": told and told._asdict(),
+            "bundle": bundle_json(decode_bundle(octets)),
+        }
+        print_json(document)
     elif options.out is not None:
         show_proven(verified, len(octets))
         say(f"{options.out} proves it without a network: idis verify {options.out}")
@@ -113,6 +131,9 @@ def _give(options: ProofOptions, octets: bytes, verified: Verified) -> None:
         say(f"{options.identifier} is {verified.standing}: {proven_line(verified)}")
         sys.stdout.buffer.write(octets)
         sys.stdout.buffer.flush()
+    missing = anchoring_line(proof)
+    if missing:
+        say(missing)
 
 
 def _write(file: Path, octets: bytes) -> None:

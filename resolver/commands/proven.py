@@ -1,7 +1,7 @@
 """What a proof proves, as people and programs are shown it."""
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -17,6 +17,9 @@ from registry.model.value import Value, decode_values
 from resolver.commands.console import show, table
 from resolver.commands.values import value_dict, values_table
 
+if TYPE_CHECKING:
+    from chain_anchor.anchor_proof import VerifiedAnchors
+
 _COLOURS = {"present": "green", "deleted": "yellow", "absent": "yellow"}
 _KINDS = {KIND_HOME: "prefix served", KIND_CHILD: "checkpoint of"}
 _SHOWN_CHANGES = 20
@@ -30,6 +33,8 @@ def show_proven(verified: Verified, size_octets: int) -> None:
         show(values_table("proven values", values))
     if verified.history:
         show(_history(verified))
+    if verified.anchors is not None and verified.anchors.chains:
+        show(_anchors_table(verified, verified.anchors))
 
 
 def proven_dict(verified: Verified, size_octets: int) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def _rows(verified: Verified) -> list[tuple[str, str]]:
         ("witnesses", _witnesses(verified)),
     ]
     rows += [("covered by", text) for text in _parents(verified)]
-    rows += [("anchored", text) for text in _anchors(verified)]
+    rows += [("anchored", text) for text in _anchored(verified)]
     return rows
 
 
@@ -137,21 +142,55 @@ def _parents(verified: Verified) -> list[str]:
     return found
 
 
-def _anchors(verified: Verified) -> list[str]:
+def _anchored(verified: Verified) -> list[str]:
     anchors = verified.anchors
     if anchors is None:
         return []
-    found = [
-        f"{one.chain}, block {one.seq}, {time_of(one.close_time // 1000)}, "
-        f"transaction {one.transaction.hex()}"
-        for one in anchors.chains
-    ]
+    found = []
     if anchors.chains:
-        found.insert(0, f"{anchors.size} entries, by {anchors.origin}")
+        last = anchors.chains[-1]
+        where = f"{last.chain}, block {last.seq}, {time_of(last.close_time // 1000)}"
+        if verified.is_anchored:
+            found.append(where)
+        else:
+            found.append(f"not yet: only {anchors.size} entries are, on {where}")
     if anchors.unpinned_chain is not None:
         genesis = anchors.unpinned_chain.hex()
         found.append(f"chain {genesis}: not pinned, not verified")
     return found
+
+
+def _anchors_table(verified: Verified, anchors: "VerifiedAnchors") -> Table:
+    """Show each step from the identifier up to the last chain."""
+    made = table("anchored", "step", "is")
+    made.show_header = False
+    covered = "" if verified.is_anchored else "; not yet what is proved here"
+    made.add_row("identifier", escape(_place(verified)))
+    made.add_row(
+        "log",
+        f"{escape(verified.origin)}, its first {anchors.size} of {verified.size} "
+        f"entries{covered}",
+    )
+    made.add_row(
+        "checkpoint",
+        f"{escape(anchors.origin)}, {anchors.checkpoint_size} entries",
+    )
+    for found in anchors.chains:
+        signed = f", signed with block {found.signed_seq}"
+        made.add_row("transaction", f"{found.transaction.hex()}, by {found.source}")
+        made.add_row(
+            "block",
+            f"{escape(found.chain)} {found.seq}, {time_of(found.close_time // 1000)}, "
+            f"{found.block.hex()}{signed if found.signed_seq > found.seq else ''}",
+        )
+    return made
+
+
+def _place(verified: Verified) -> str:
+    name = readable_text(verified.name)
+    if verified.state is None:
+        return f"{name}, {verified.standing}"
+    return f"{name}, {verified.standing}, entry {verified.state.index}"
 
 
 def _history(verified: Verified) -> Table:

@@ -33,12 +33,16 @@ def run(*, as_json: bool) -> int:
     ready = required_network()
     rows = [{**node, **_state(node["http"])} for node in ready["nodes"]]
     chains = [_chain_state(chain) for chain in ready.get("chains", ())]
+    found = [row.pop("anchoring") for row in rows if "anchoring" in row]
+    anchoring = found[0] if found else None
     if as_json:
         shown = {"pid": ready["pid"], "data": ready["data"], "nodes": rows}
-        print_json({**shown, "chains": chains} if chains else shown)
+        parts = {"chains": chains, "anchoring": anchoring}
+        print_json({**shown, **{name: part for name, part in parts.items() if part}})
     else:
         _show(rows)
         _show_chains(chains)
+        _show_anchoring(anchoring)
         say(f"process {ready['pid']}, data in {ready['data']}")
     return 0 if all(row["ready"] for row in (*rows, *chains)) else 1
 
@@ -57,6 +61,7 @@ def _state(http: str) -> dict[str, Any]:
         },
         "total": report["total"],
         "fast_path": report.get("fast_path"),
+        **{name: report[name] for name in ("anchoring",) if name in report},
     }
 
 
@@ -144,4 +149,22 @@ def _show_chains(chains: list[dict[str, Any]]) -> None:
         made.add_row(
             escape(chain["name"]), chain["role"], chain["http"], state, *counts
         )
+    show(made)
+
+
+def _show_anchoring(anchoring: dict[str, Any] | None) -> None:
+    if anchoring is None:
+        return
+    made = table(
+        "anchoring", "log", "chain", "entries", "block", "entries behind", "state"
+    )
+    problem = anchoring["problem"]
+    made.add_row(
+        escape(anchoring["origin"]),
+        escape(anchoring["url"]),
+        f"{anchoring['size']:,}",
+        f"{anchoring['seq']:,}",
+        f"{anchoring['behind']:,}",
+        f"[red]{escape(problem)}[/]" if problem else "[green]working[/]",
+    )
     show(made)

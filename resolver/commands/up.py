@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from resolver.commands.anchor_account import anchor_key, anchor_url
 from resolver.commands.console import print_json, say
 from resolver.errors import SetupError
 from resolver.faces.sockets import LOOPBACK
@@ -54,9 +55,15 @@ class UpOptions:
     """Zones of the DNS face, as `resolver.dns.zones` reads them."""
 
     no_chains: bool = False
+    strict: bool = False
     chain_clock: str = "system"
     """`system` or `stepped`."""
 
+    anchor_url: str | None = None
+    """HTTP of a chain; None for the network's own."""
+
+    anchor_key: Path | None = None
+    no_anchoring: bool = False
     json: bool = False
 
 
@@ -64,7 +71,7 @@ def network_settings(options: UpOptions) -> NetworkSettings:
     """Turn arguments into settings.
 
     Raises:
-        SetupError: The topology file or the address is not usable.
+        SetupError: The topology file, an address or a key is not usable.
     """
     return NetworkSettings(
         _topology(options),
@@ -83,7 +90,11 @@ def network_settings(options: UpOptions) -> NetworkSettings:
         say=say,
         dns_zones=tuple(options.dns_zone),
         chains=not options.no_chains,
+        strict_chains=options.strict,
         chain_clock=options.chain_clock,
+        anchoring=not options.no_anchoring,
+        anchor_url=anchor_url(options.anchor_url, options.anchor_key),
+        anchor_key=anchor_key(options.anchor_key),
     )
 
 

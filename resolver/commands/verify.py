@@ -23,7 +23,7 @@ from chain_anchor.readable import entry_json
 from chain_anchor.tlog_proof import Logged, decode_tlog_proof, verify_tlog_proof
 from resolver.client.known_logs import KnownLogs
 from resolver.commands.console import fail, print_json, show, table
-from resolver.commands.pinned import Pins, keep, trusted, trusted_chains
+from resolver.commands.pinned import Pins, keep_used, trusted
 from resolver.commands.proven import hint_for, proven_dict, show_proven
 from resolver.errors import SetupError
 
@@ -78,9 +78,9 @@ def _verify_bundle(octets: bytes, logs: KnownLogs, options: VerifyOptions) -> No
         logs.keys,
         witnesses=logs.witnesses,
         quorum=logs.quorum,
-        chains=trusted_chains(options.pins),
+        chains=logs.chains,
     )
-    keep(log.key for log in logs.logs if log.key.name in verified.origins)
+    keep_used(logs, verified)
     if options.json:
         print_json({"proven": True, **proven_dict(verified, len(octets))})
     else:

@@ -3,9 +3,12 @@
     /ENDPOINT        `chain_anchor.bif.api.dialect`
     /_dev...         `chain_anchor.bif.api.developer`, unless the node is strict
 
-Every answer has status 200, also when it is an error. Bodies, and what all requests
-hold at a time, are bounded. Neither body nor query is ever logged: both can hold
-private keys (§1.5, item 9). For people, a hint for an error stands in a header.
+Every answer has status 200, also when it is an error, and for people a hint beside it
+unless the node is strict. Bodies, and what all requests hold at a time, are bounded.
+Neither body nor query is ever logged: both can hold private keys (§1.5, item 9).
+
+Programs in a browser may ask from any page, as public nodes let them (emulator
+convention; Fetch, CORS protocol); what is below /_dev no page of another site gets.
 """
 
 import asyncio
@@ -20,11 +23,12 @@ from urllib.parse import unquote
 from chain_anchor.bif import answers
 from chain_anchor.bif.api import developer, dialect
 from chain_anchor.bif.api.asking import Asked, Request
-from chain_anchor.bif.api.hints import hint_of
+from chain_anchor.bif.api.hints import with_hints
 from chain_anchor.bif.api.served import DevelopedChain, ServedChain
 from chain_anchor.bif.api.writing import is_long, styled
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.json_form import JsonObject
+from chain_anchor.bif.reporting import report
 from chain_anchor.errors import AnchorError
 from resolver.faces.exchange import Headers, HttpError, Response
 from resolver.faces.http import Listeners, configured
@@ -45,10 +49,16 @@ MAX_HELD_OCTETS = 64 << 20
 MAX_REQUESTS = 256
 """Requests that are answered at a time."""
 
-HINT = b"idis-hint"
+_ANY_PAGE: Headers = ((b"access-control-allow-origin", b"*"),)
+_PREFLIGHT: Headers = (
+    *_ANY_PAGE,
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-max-age", b"86400"),
+)
 _JSON = "application/json; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
-_CLOSE = ((b"connection", b"close"),)
+_CLOSE: Headers = ((b"connection", b"close"), *_ANY_PAGE)
 
 
 class BifHttp(Listeners):
@@ -95,7 +105,13 @@ class BifHttp(Listeners):
             return _failure(ErrorCode.INVALID_PARAMETER, text, _CLOSE)
         except AnchorError as error:
             self.telemetry.internal_errors += 1
-            return _failure(ErrorCode.INTERNAL, str(error))
+            return _failure(ErrorCode.INTERNAL, str(error), _ANY_PAGE)
+        except GoneError:
+            raise
+        except Exception as error:  # noqa: BLE001 (told to the loop; 200 all the same)
+            self.telemetry.internal_errors += 1
+            report("a request to a chain met a fault", error)
+            return _failure(ErrorCode.INTERNAL, "Internal error", _ANY_PAGE)
         finally:
             self._requests -= 1
             self._held_octets -= held
@@ -113,13 +129,17 @@ class BifHttp(Listeners):
             self.telemetry.shed += 1
             return _failure(ErrorCode.INTERNAL, "Too many requests", _CLOSE)
         path = unquote(scope["raw_path"].decode("latin-1"), errors="replace")
+        shown = () if _is_developer(path) else _ANY_PAGE
+        if shown and _is_preflight(scope):
+            return Response(HTTPStatus.OK, b"", _TEXT, _PREFLIGHT)
         body = await read_body(receive, MAX_BODY_OCTETS)
         request = Request(path, scope["query_string"], body)
         asked = Asked(self._chain, request, self._websocket_port, secrets.token_bytes)
         document = await self._document(asked, scope)
         if document is None:
-            return Response(HTTPStatus.OK, dialect.NOT_FOUND, _TEXT)
-        return await self._response(document)
+            return Response(HTTPStatus.OK, dialect.NOT_FOUND, _TEXT, shown)
+        octets = await self._written(document)
+        return Response(HTTPStatus.OK, octets, _JSON, shown)
 
     async def _document(self, asked: Asked, scope: Scope) -> JsonObject | None:
         if not _is_developer(asked.request.path):
@@ -134,13 +154,11 @@ class BifHttp(Listeners):
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         return await developer.answer(asked, chain, method, self._drop_sockets)
 
-    async def _response(self, document: JsonObject) -> Response:
-        hint = "" if self._chain.strict else hint_of(document)
-        headers: Headers = ((HINT, hint.encode("ascii")),) if hint else ()
+    async def _written(self, document: JsonObject) -> bytes:
+        shown = document if self._chain.strict else with_hints(document)
         # Long answers take tens of milliseconds: others go on meanwhile.
-        write = asyncio.to_thread(styled, document) if is_long(document) else None
-        octets = await write if write else styled(document)
-        return Response(HTTPStatus.OK, octets, _JSON, headers)
+        write = asyncio.to_thread(styled, shown) if is_long(shown) else None
+        return await write if write else styled(shown)
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,6 +177,12 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _is_developer(path: str) -> bool:
     return f"/{path.lstrip('/')}/".startswith(f"{developer.PATH}/")
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Tell a browser's question whether it may ask from a request."""
+    asks = any(name == b"access-control-request-method" for name, _ in scope["headers"])
+    return asks and scope["method"] == "OPTIONS"
 
 
 def _failure(code: ErrorCode, text: str, headers: Headers = ()) -> Response:

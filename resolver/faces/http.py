@@ -22,6 +22,7 @@ from uvicorn.server import ServerState
 
 from resolver.chain import Origin
 from resolver.elsewhere import Elsewhere
+from resolver.faces.digital_link import DigitalLinkFace
 from resolver.faces.handle_api import HandleApi
 from resolver.faces.http_application import Application
 from resolver.faces.http_connection import IDLE_SECONDS, Connection
@@ -126,6 +127,7 @@ class HttpFace(Listeners):
         self.identification = Identification(store, node.access, elsewhere)
         self.api = HandleApi(node, self.identification, elsewhere)
         self.log = LogFace(node)
+        self.links = DigitalLinkFace(node)
         self.origin = Origin("http", connected=False)
         self._tls = tls
 

@@ -2,6 +2,7 @@
 
     /api/handles …   the Handle JSON API (`resolver.faces.handle_api`)
     /log …           the transparency log (`resolver.faces.log`)
+    /01/… and others GS1 Digital Link (`resolver.faces.digital_link`)
     /metrics         counters (`resolver.faces.metrics`)
     POST /           the Handle protocol itself (handle notes §1.10)
     anything else    management, with FastAPI (`resolver.faces.management`)
@@ -77,6 +78,8 @@ async def _answer_directly(face: "HttpFace", request: Request) -> Response | Non
         return await face.api.answer(request)
     if face.log.serves(request.path):
         return face.log.answer(request)
+    if face.links.serves(request.path):
+        return await face.links.answer(request)
     if request.path == b"/" and request.method == "POST":
         return await _tunnel(face, request)
     if request.path == b"/metrics" and request.method in ("GET", "HEAD"):

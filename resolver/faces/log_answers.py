@@ -7,9 +7,11 @@
     proof/consistency  ?old=M[&size=N]                    for a witness, or JSON
     history            ?identifier=ID[&from=I][&limit=N]  JSON: changes, newest first
     rotations                                             JSON: from key to key
+    anchored                                              JSON: how far, on which chain
 
-Bundles take `history=true`, for earlier changes of the name, and `parents=true`, for
-the logs above that hold this one's checkpoint, as far as they have been told of it.
+Bundles take `history=true`, for earlier changes of the name; `parents=true`, for the
+logs above that hold this one's checkpoint, as far as they have been told of it; and
+`anchors=true`, for what leads onto the chain, as far as the log is anchored there.
 `Accept` chooses where there is a choice; paths under an older tree than the head's have
 no signed checkpoint and are always JSON. In JSON hashes are hexadecimal, octets base64,
 and `pretty=true` is for people. Any other parameter is refused.
@@ -57,7 +59,7 @@ BUNDLE_TYPE = "application/vnd.idis.proof"
 DEFAULT_HISTORY = 100
 """Changes that `history` gives, unless the query says how many."""
 
-_MORE = ("history", "parents")
+_MORE = ("history", "parents", "anchors")
 _JSON = "application/json"
 _TEXT = "text/plain"
 _MAX_ORIGIN_OCTETS = 1024
@@ -128,6 +130,7 @@ class Answers:
             b"proof/consistency": _Route(_consistency, ("old", "size")),
             b"history": _Route(self._history, ("identifier", "from", "limit")),
             b"rotations": _Route(_rotations, ()),
+            b"anchored": _Route(_anchored, ()),
         }
 
     def answer(self, path: bytes, request: Request, proofs: Proofs) -> Response:
@@ -247,11 +250,18 @@ def _rotations(call: _Call) -> Response:
     return _json(call, {"key": call.proofs.key, "rotations": rotations})
 
 
+def _anchored(call: _Call) -> Response:
+    found = call.proofs.anchored()
+    return _json(call, {"anchored": found and found._asdict()})
+
+
 def _bundle_response(call: _Call, bundle: Bundle) -> Response:
     if call.parameters.flag("history"):
         bundle = call.proofs.with_history(bundle)
     if call.parameters.flag("parents"):
         bundle = call.proofs.with_parents(bundle)
+    if call.parameters.flag("anchors"):
+        bundle = call.proofs.with_anchors(bundle)
     octets = encode_bundle(bundle)
     if call.prefers(BUNDLE_TYPE, _JSON) == BUNDLE_TYPE:
         name = f"{bundle.name.decode(errors='replace')}.idis-proof"

@@ -25,6 +25,7 @@ from chain_anchor.upper import TABLE as MAP_TABLE
 from chain_anchor.view import MAX_HISTORY, LogView, bundle_of
 
 if TYPE_CHECKING:
+    from chain_anchor.anchors import AnchoredTold
     from resolver.sealing import Sealing
 
 MAX_HISTORY_OCTETS = 1 << 20
@@ -112,6 +113,14 @@ class Proofs:
     def with_parents(self, bundle: Bundle) -> Bundle:
         """Let a bundle reach into the logs above, as far as they know this one."""
         return self._sealing.lead_up(bundle)
+
+    def with_anchors(self, bundle: Bundle) -> Bundle:
+        """Let a bundle reach onto the chain, as far as the log is anchored there."""
+        return self._sealing.anchors(bundle)
+
+    def anchored(self) -> "AnchoredTold | None":
+        """Say how far the log is anchored; None if it is anchored nowhere."""
+        return self._sealing.anchored()
 
     def rotations(self) -> list[RotationProof]:
         """Give what leads from the log's first key to the one that signs now."""

@@ -141,6 +141,7 @@ async def statistics(request: Request) -> dict[str, Any]:
         **node.statistics.report().as_json(),
         "fast_path": _fast_path(node),
         **_log(node),
+        **_anchoring(node),
     }
 
 
@@ -152,6 +153,12 @@ def _log(node: "Node") -> dict[str, Any]:
     key = log.signer.key.encode()
     told = {"origin": log.origin, "key": key, "size": log.head.size, "path": "/log"}
     return {"log": told}
+
+
+def _anchoring(node: "Node") -> dict[str, Any]:
+    """Tell how far the log is on a chain; nothing where it goes to none."""
+    progress = node.anchoring()
+    return {"anchoring": progress.as_json()} if progress is not None else {}
 
 
 def _fast_path(node: "Node") -> dict[str, int] | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from chain_anchor.log import Head
+    from resolver.anchoring.progress import Progress
     from resolver.node import Node
     from resolver.statistics import Report
 
@@ -44,6 +45,14 @@ _FAST = {
     "evicted": "Answers that gave way to others before their time.",
 }
 """Counters of the fast path and what they count."""
+
+_ANCHORING = {
+    "submitted": "Checkpoints of the log that were sent to a chain.",
+    "confirmed": "Of those, the ones that are in a block.",
+    "abandoned": "Of those, the ones that were signed anew.",
+    "retries": "Attempts to send a checkpoint that did not succeed.",
+}
+"""Counters of `resolver.anchoring.progress` and what they count."""
 
 _OPERATIONS = {int(code): code.name.lower() for code in OpCode if code}
 
@@ -74,6 +83,7 @@ class NodeCollector(Collector):
         if self._node.dns_face is not None:
             yield self._dns_requests()
             yield self._dns_answers()
+        yield self._link_requests()
         if self._node.sealing is not None:
             yield self._log_requests()
         for name, text, value in (*self._counted(), *self._kept(report)):
@@ -117,6 +127,14 @@ class NodeCollector(Collector):
             metric.add_metric((*self._labels, rcode), count)
         return metric
 
+    def _link_requests(self) -> "Metric":
+        labels = (*_COMMON, "status")
+        text = "Digital Link requests answered, by HTTP status."
+        metric = CounterMetricFamily("idis_link_requests", text, labels=labels)
+        for status, count in list(self._node.telemetry.link_requests.items()):
+            metric.add_metric((*self._labels, str(status)), count)
+        return metric
+
     def _log_requests(self) -> "Metric":
         labels = (*_COMMON, "kind")
         text = "Parts and proofs of the log that were given, by kind."
@@ -147,6 +165,10 @@ class NodeCollector(Collector):
             yield "idis_log_groups", text, node.sealing.log.head.header.height
             text = "Questions about the log that met damage or a failing disk."
             yield "idis_log_failures", text, node.telemetry.log_failures
+        progress = node.anchoring()
+        if progress is not None:
+            for name, text in _ANCHORING.items():
+                yield f"idis_anchor_{name}", text, getattr(progress, name)
         if node.cache is not None:
             text = "Cached answers that gave way before their time."
             yield "idis_cache_evictions", text, node.cache.evicted
@@ -168,6 +190,9 @@ class NodeCollector(Collector):
             yield "idis_registry_writable", text, float(node.registry.stopped is None)
         if node.sealing is not None:
             yield from _log_gauges(node.sealing.log.head)
+        progress = node.anchoring()
+        if progress is not None:
+            yield from _anchor_gauges(progress)
         text = "1 while the fast path answers."
         yield "idis_fastpath_active", text, float(bool(node.fast_faces))
         entries = sum(face.counts().entries for face in node.fast_faces)
@@ -177,6 +202,17 @@ class NodeCollector(Collector):
         if node.responder is not None:
             text = "Challenges waiting for their answer."
             yield "idis_challenges_pending", text, len(node.responder.challenges)
+
+
+def _anchor_gauges(progress: "Progress") -> Iterator[_Plain]:
+    text = "Entries of the log that are on a chain."
+    yield "idis_anchor_size", text, progress.size
+    text = "Entries of the log that are on no chain yet."
+    yield "idis_anchor_behind_entries", text, progress.behind
+    text = "For how long the first of them has waited."
+    yield "idis_anchor_behind_seconds", text, progress.behind_seconds
+    text = "1 while the chain takes checkpoints."
+    yield "idis_anchor_working", text, float(not progress.problem)
 
 
 def _log_gauges(head: "Head") -> Iterator[_Plain]:

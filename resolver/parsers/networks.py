@@ -23,6 +23,7 @@ def add_up(commands: Commands) -> None:
     _add_nodes(parser)
     _add_listening(parser)
     _add_chains(parser)
+    _add_anchoring(parser)
     _add_logs(parser)
     add_repeatable(
         parser,
@@ -82,11 +83,34 @@ def _add_chains(parser: argparse.ArgumentParser) -> None:
         "--no-chains", action="store_true", help="leave the two chains out"
     )
     parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="let the chains do only what real nodes do: neither /_dev nor hints",
+    )
+    parser.add_argument(
         "--chain-clock",
         choices=("system", "stepped"),
         default="system",
         help="stepped: each block is a second after the one before, so that the same "
-        "submissions give the same blocks again (default system)",
+        "submissions give the same blocks again; the logs are not anchored there then "
+        "(default system)",
+    )
+
+
+def _add_anchoring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--anchor-url",
+        metavar="URL",
+        help="anchor the national log on this chain (default: the network's own)",
+    )
+    parser.add_argument(
+        "--anchor-key",
+        type=Path,
+        metavar="FILE",
+        help="private key, as text, of the account that pays for it",
+    )
+    parser.add_argument(
+        "--no-anchoring", action="store_true", help="anchor the log on no chain"
     )
 
 

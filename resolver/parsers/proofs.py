@@ -33,6 +33,11 @@ def add_proof(commands: Commands) -> None:
         "--history", action="store_true", help="with its earlier changes"
     )
     parser.add_argument(
+        "--no-anchors",
+        action="store_true",
+        help="do not wait until it is on a chain, and leave the chain out",
+    )
+    parser.add_argument(
         "--log", metavar="URL", help="ask this log (default: that of the ID's node)"
     )
     add_server(parser, "find the ID's node by way of this one")
@@ -74,7 +79,8 @@ def _run_verify(options: argparse.Namespace) -> int:
 
 def _add_pins(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "whom you believe", "default: the logs of the running network, then kept keys"
+        "whom you believe",
+        "default: logs and chains of the running network, then what was kept",
     )
     _add_log_keys(group, "--key")
     add_repeatable(
@@ -84,7 +90,14 @@ def _add_pins(parser: argparse.ArgumentParser) -> None:
         "answer of the log's /log/rotations: leads from a key to the next ones",
         convert=Path,
     )
-    add_ready_file(group, "the logs of this network")
+    add_ready_file(group, "the logs and chains of this network")
+    add_repeatable(
+        group,
+        "--chain",
+        "FILE",
+        "names chains, as a ready file does: first blocks and validators",
+        convert=Path,
+    )
     add_repeatable(
         group,
         "--witness",
@@ -109,6 +122,7 @@ def _pins(options: argparse.Namespace) -> "Pins":
         options.witness,
         options.quorum,
         options.rotations,
+        options.chain,
     )
 
 

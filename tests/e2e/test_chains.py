@@ -2,6 +2,7 @@
 
 import asyncio
 
+from chain_anchor.bif.genesis import FUNDED_BALANCE
 from chain_anchor.bif.keys import PrivateKey
 from resolver.chains import Chains
 from tests.bif_chains import pay
@@ -18,10 +19,15 @@ async def test_both_chains_serve_and_anchor(tmp_path):
         assert (main["role"], backbone["role"]) == ("super", "backbone")
         assert backbone["parent"] == main["name"]
         assert main["genesis"] != backbone["genesis"]
-        assert main["accounts"] == backbone["accounts"]
-        entry = main["accounts"][0]
-        key = PrivateKey.parse(entry["private_key"])
-        assert key.address() == entry["address"]
+        for chain, ac in ((main, ""), (backbone, "hany")):
+            for entry in chain["accounts"]:
+                key = PrivateKey.parse(entry["private_key"])
+                assert entry["address"] == key.address(ac)
+                assert entry["balance"] == FUNDED_BALANCE
+        # Programs that know of no code have the same accounts on the sub-chain.
+        state = chains.backbone.node.ledger.state(20)
+        assert state.account(key.address()).balance == FUNDED_BALANCE
+        key = PrivateKey.parse(main["accounts"][0]["private_key"])
         to = main["accounts"][9]["address"]
         blocks = Blocks(chains.main.node)
         for nonce in range(1, 9):

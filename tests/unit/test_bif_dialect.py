@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from chain_anchor.bif.addresses import of_system_contract
 from chain_anchor.bif.api import dialect, hints
 from chain_anchor.bif.api.asking import Request
 from chain_anchor.bif.api.queries import MAX_LISTED
 from chain_anchor.bif.api.writing import is_long, styled
-from chain_anchor.bif.errors import ErrorCode
 from chain_anchor.bif.genesis import FUNDED_BALANCE
 from chain_anchor.bif.json_form import to_json
 from chain_anchor.bif.rules import MAINNET_LIKE
@@ -292,6 +292,26 @@ def test_a_fee_is_evaluated_as_sdks_ask_for_it():
 
 
 @pytest.mark.parametrize(
+    ("written", "octets"),
+    [
+        ("e8bdac", b"\xe8\xbd\xac"),
+        ("转账", "转账".encode()),
+        ("a" + "".join(chr(0xFF00 | o) for o in "转账".encode()), "a转账".encode()),
+        ("￥100", "￥100".encode()),
+    ],
+)
+def test_a_remark_costs_as_much_however_it_is_written(chain, written, octets):
+    # The Java SDK makes a character of each signed octet (notes §1.5, item 5).
+    operation = {"type": 7, "pay_coin": {"dest_address": B, "amount": 1}}
+    content = {"source_address": A, "nonce": 1, "gas_price": 1, "metadata": written}
+    asked = {"transaction_json": content | {"operations": [operation]}}
+    found = chain.ask("/testTransaction", {"items": [asked]})
+    [shown] = found["result"]["txs"]
+    assert shown["transaction_env"]["transaction"]["metadata"] == octets.hex()
+    assert found["result"]["stat"] is None
+
+
+@pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"source_address": NOBODY}, 103),
@@ -454,20 +474,27 @@ def test_json_is_written_as_the_node_writes_it():
     assert not is_long({"result": {"transactions": [0] * 5}})
 
 
-def test_developers_get_hints_beside_the_exact_text(chain):
-    found = chain.develop("GET", f"/_dev/getAccountBase?address={NOBODY}")
-    assert found.pop("hint")
+def test_errors_have_hints_beside_the_exact_text(chain):
+    found = hints.with_hints(chain.ask(f"/getAccountBase?address={NOBODY}"))
+    assert "/_dev/accounts" in found.pop("hint")
     assert found == NOTHING
     made = chain.test.make(ALICE, pay(BOB, 1), nonce=1)
     submit(chain, made)
-    found = chain.develop("POST", "/_dev/submitTransaction", {"items": [item(made)]})
+    found = hints.with_hints(submit(chain, made))
     [result] = found["results"]
     assert result["error_desc"].startswith("Transaction nonce(1) too small")
     assert "nonce" in result["hint"]
-    assert hints.hint_of(found) == result["hint"]
-    assert hints.hint_of({"error_code": 0}) == ""
-    for code in ErrorCode:
-        assert hints.hint_for(code, "x").isascii()
+    assert "hint" not in found
+    good = chain.ask("/getLedger")
+    assert hints.with_hints(good) == good
+
+
+def test_what_failed_on_the_chain_has_a_hint(chain):
+    made = chain.test.make(ALICE, metadata("k", "v", version=9))
+    submit(chain, made)
+    listed = chain.ask(f"/getTransactionHistory?hash={made.hash.hex()}")
+    [shown] = hints.with_hints(listed)["result"]["transactions"]
+    assert (shown["error_code"], "version" in shown["hint"]) == (144, True)
 
 
 def test_developers_change_the_chain(chain):
@@ -477,9 +504,14 @@ def test_developers_change_the_chain(chain):
     assert accounts[0]["private_key"] == ALICE.text
     assert chain.develop("POST", "/_dev/mine?n=3")["result"]["seq"] == 4
     assert chain.develop("POST", "/_dev/mine", {"n": 1})["result"]["seq"] == 5
-    body = {"address": A, "balance": "12"}
+    body = {"address": A, "balance": "12", "nonce": 4, "metadata": {"k": "v"}}
     assert chain.develop("POST", "/_dev/account", body)["result"]["seq"] == 6
-    assert chain.test.balance(ALICE) == 12
+    assert (chain.test.balance(ALICE), chain.test.nonce(ALICE)) == (12, 4)
+    body = {"address": B, "code": "'use strict';"}
+    assert chain.develop("POST", "/_dev/account", body)["result"]["seq"] == 7
+    shown = chain.ask(f"/getAccountMetaData?address={A}")["result"]
+    assert shown == {"k": {"key": "k", "value": "v", "version": 1}}
+    assert chain.test.account(BOB).contract.payload == body["code"]
     assert chain.develop("POST", "/_dev/time?set=9000000")["result"]["now"] == 9_000_000
     assert chain.develop("POST", "/_dev/time?advance=5")["result"]["now"] == 9_000_005
     assert chain.develop("GET", "/_dev/time")["result"]["now"] == 9_000_005
@@ -507,8 +539,7 @@ def test_developers_change_the_chain(chain):
         ("POST", "time?set=1&advance=1", 2),
         ("POST", f"account?address={A}", 2),
         ("POST", f"account?address={A}&balance=-1", 2),
-        ("POST", f"account?address={A}&balance=1&domain_id=9", 170),
-        ("POST", "account?address=x&balance=1", 94),
+        ("POST", f"account?address={A}&nonce=x", 2),
         ("POST", "fault?fault=earthquake", 2),
         ("POST", "fault?fault=lost_transaction&count=-1", 2),
     ],
@@ -517,5 +548,40 @@ def test_what_developers_get_wrong_is_an_error(chain, method, target, code):
     assert chain.develop(method, f"/_dev/{target}")["error_code"] == code
 
 
+@pytest.mark.parametrize(
+    "metadata", [5, [], {"k": 1}, {"": "x"}, dict.fromkeys(map(str, range(101)), "v")]
+)
+def test_metadata_of_developers_are_texts(chain, metadata):
+    body = {"address": A, "metadata": metadata}
+    assert chain.develop("POST", "/_dev/account", body)["error_code"] == 2
+    assert chain.test.ledger.last.seq == 1
+
+
 def test_below_dev_is_nothing_else(chain):
     assert chain.develop("GET", "/_dev/nowhere") is None
+    assert chain.develop("GET", "/_dev/hello") is None
+
+
+def test_system_contracts_are_told_to_be_missing(chain):
+    for number, purpose in ((7, ", BID documents, is"), (21, " is")):
+        address = of_system_contract(number)
+        text = (
+            f"System contract {number}({address}){purpose} not on this chain: its table "
+            "of native contracts is empty"
+        )
+        found = submit(chain, chain.test.make(ALICE, pay(address, 1)))["results"][0]
+        assert (found["error_code"], found["error_desc"]) == (156, text)
+        asked = {"contract_address": address, "opt_type": 2}
+        found = hints.with_hints(chain.ask("/callContract", asked))
+        assert (found["error_code"], found["error_desc"]) == (4, text)
+        assert "not emulated" in found["hint"]
+    assert chain.test.ledger.last.tx_count == 0
+
+
+def test_half_a_pair_of_surrogates_is_no_text(chain):
+    body = b'{"code": "\\uD83d", "opt_type": 2}'
+    assert chain.ask("/callContract", body)["error_desc"] == (
+        "request must be in json format"
+    )
+    whole = b'{"contract_address": "\\ud83d\\ude00"}'
+    assert chain.ask("/callContract", whole)["error_code"] == 4

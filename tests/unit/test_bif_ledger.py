@@ -5,6 +5,7 @@ from hashlib import sha256
 import pytest
 
 from chain_anchor.bif import account, addresses, blocks, genesis, storage, trie
+from chain_anchor.bif.account_edits import AccountEdit, PlacedEdit
 from chain_anchor.bif.chain_pb2 import (
     AccountPrivilege,
     AccountThreshold,
@@ -170,16 +171,45 @@ def test_time_goes_forward_only(chain):
 
 
 def test_a_developer_sets_accounts_in_a_block(chain):
-    edited = account.Account(NEW.address(), 5, nonce=7)
-    header = chain.ledger.close([], 5, edits=[(20, edited)]).header
-    assert chain.account(NEW, 20) == edited
+    edit = AccountEdit(5, nonce=7, metadata={"k": "v"})
+    placed = PlacedEdit(20, NEW.address(), edit)
+    header = chain.ledger.close([], 5, edits=[placed]).header
+    edited = chain.account(NEW, 20)
+    assert (edited.balance, edited.nonce, edited.contract) == (5, 7, None)
     assert chain.account(NEW) is None
     assert header.tx_count == 0
     state = chain.ledger.state(20)
     assert blocks.tree_hash(header, 20) == state.root()
     with pytest.raises(RefusedError):
-        chain.ledger.close([], 6, edits=[(99, edited)])
+        chain.ledger.close([], 6, edits=[placed._replace(domain=99)])
     assert chain.ledger.last == header
+
+
+def test_what_a_developer_does_not_set_stays(chain):
+    def put(**members):
+        placed = PlacedEdit(0, ALICE.address(), AccountEdit(**members))
+        time = chain.ledger.last.close_time + 1
+        chain.ledger.close([], time, edits=[placed])
+        return chain.account(ALICE)
+
+    before = chain.account(ALICE)
+    assert put(nonce=3) == before._replace(nonce=3)
+    assert put(code="x").contract == account.Code(0, "x")
+    assert put(balance=0) == before._replace(
+        nonce=3, balance=0, contract=account.Code(0, "x")
+    )
+    assert put(code="").contract is None
+    put(metadata={"a": "1", "b": "2"})
+    put(metadata={"a": None, "b": "3"})
+    state, address = chain.ledger.state(0), ALICE.address()
+    assert list(state.metadatas(address)) == [("b", account.Metadata("3", 2))]
+
+
+def test_nobody_acts_for_a_contract_that_a_developer_made(chain):
+    placed = PlacedEdit(0, NEW.address(), AccountEdit(code="x"))
+    chain.ledger.close([], 5, edits=[placed])
+    assert chain.account(NEW).privilege.master_weight == 0
+    assert chain.account(NEW).privilege.tx_threshold == 1
 
 
 def test_a_block_takes_no_more_than_16_mib(chain):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from chain_anchor.bif.account_edits import AccountEdit
 from chain_anchor.bif.certificates import check_certificate
 from chain_anchor.bif.chain_pb2 import ConsensusValueHeader
 from chain_anchor.bif.errors import (
@@ -15,7 +16,7 @@ from chain_anchor.bif.errors import (
 )
 from chain_anchor.bif.header_anchoring import HeaderAnchoring
 from chain_anchor.bif.node import ChainNode
-from tests.bif_chains import ALICE, BOB, CAROL, DAVE, check_follows, pay
+from tests.bif_chains import ALICE, BOB, CAROL, DAVE, FEE_LIMIT, check_follows, pay
 from tests.bif_nodes import Blocks, running, settings, signed
 
 
@@ -133,11 +134,34 @@ async def test_the_clock_goes_forward_only(tmp_path):
         assert (await node.mine()).close_time == at + 5
 
 
-async def test_a_balance_is_set_in_a_block(tmp_path):
+async def test_an_account_is_set_in_a_block(tmp_path):
     async with running(tmp_path) as node:
-        header = await node.set_balance(DAVE.address(), 42)
+        edit = AccountEdit(FEE_LIMIT + 42, nonce=6)
+        header = await node.set_account(DAVE.address(), edit)
         check_follows(node.ledger.header(1), header)
-        assert balance(node, DAVE) == 42
+        assert balance(node, DAVE) == FEE_LIMIT + 42
+        assert await node.submit([signed(DAVE, 7, pay(ALICE.address(), 1))]) == [None]
+        assert balance(node, DAVE) == FEE_LIMIT + 41
+
+
+@pytest.mark.parametrize(
+    ("address", "edit", "domain", "code"),
+    [
+        ("did:bid:x", AccountEdit(1), 0, 94),
+        (DAVE.address(), AccountEdit(1), 9, 170),
+        (DAVE.address(), AccountEdit(-1), 0, 2),
+        (DAVE.address(), AccountEdit(nonce=1 << 63), 0, 2),
+        (DAVE.address(), AccountEdit(metadata={"": "x"}), 0, 2),
+        (DAVE.address(), AccountEdit(code="x" * (1 << 20)), 0, 2),
+    ],
+)
+async def test_an_account_that_cannot_be_set_is_not(
+    tmp_path, address, edit, domain, code
+):
+    async with running(tmp_path) as node:
+        with pytest.raises(RefusedError) as refused:
+            await node.set_account(address, edit, domain)
+        assert (refused.value.code, node.ledger.last.seq) == (code, 1)
 
 
 async def test_a_crashed_leader_is_followed_by_the_next(tmp_path):

@@ -1,0 +1,1 @@
+"""GS1 Digital Link without sockets: links, linksets, and which link a request means."""
