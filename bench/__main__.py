@@ -19,6 +19,7 @@ from resolver.commands.console import show
 COMMANDS = {
     "peers": ("bench.peers.command", "other servers asked the same, side by side"),
     "registrations": ("bench.registrations", "durable and proven: in bulk, one by one"),
+    "links": ("bench.links", "GS1 Digital Link redirects over HTTP"),
     "limits": ("bench.limits.command", "a full cache, floods, a busy registry"),
     "growth": ("bench.growth.command", "14 to 35 secondary nodes, step by step"),
     "simulate": ("bench.simulate.command", "the tree at the scale of the nation"),

@@ -80,7 +80,7 @@ class VerifiedAnchors(NamedTuple):
     """What anchors prove."""
 
     origin: str
-    """Log whose checkpoint is on the chain; empty if no chain of it is pinned."""
+    """Log whose checkpoint is on the chain; empty if it or its chain is not pinned."""
 
     checkpoint_size: int
     """Entries of that log under the checkpoint."""
@@ -93,6 +93,9 @@ class VerifiedAnchors(NamedTuple):
 
     unpinned_chain: bytes | None
     """Genesis of the first chain of which nothing is pinned; it is not verified."""
+
+    unpinned_log: str | None = None
+    """Origin of the log on the chain, if no key of it is pinned; nothing is verified."""
 
 
 class _Walked(NamedTuple):
@@ -136,7 +139,10 @@ def verify_anchors(
         walked.append(found)
     if not walked:
         return VerifiedAnchors("", 0, 0, (), unpinned)
-    top = checkpoint_in(walked[0].content, keys)
+    origin, note = _anchored_note(walked[0].content)
+    if not keys.get(origin):
+        return VerifiedAnchors("", 0, 0, (), None, origin)
+    top = open_checkpoint(note, origin, keys[origin])
     own = _descend(anchors.levels, top, checkpoint.origin)
     if not own.size:
         raise ProofError("anchors: the checkpoint is one of the empty log")
@@ -145,30 +151,6 @@ def verify_anchors(
     )
     found_in = tuple([each.anchored for each in walked])
     return VerifiedAnchors(top.origin, top.size, own.size, found_in, unpinned)
-
-
-def checkpoint_in(
-    content: Transaction, keys: Mapping[str, Sequence[VerifierKey]]
-) -> Checkpoint:
-    """Give the checkpoint that a transaction anchors, if the log signed it.
-
-    Raises:
-        ProofError: It anchors none, or more than one.
-        SignatureError: The log's pinned key did not sign it, or none is pinned.
-        FormatError: It is none.
-    """
-    found = [
-        operation.set_metadata
-        for operation in content.operations
-        if operation.type == Operation.SET_METADATA
-        and operation.set_metadata.key.startswith(METADATA_KEY)
-    ]
-    if len(found) != 1:
-        raise ProofError(
-            f"transaction: anchors {len(found)} checkpoints, 1 is expected"
-        )
-    origin = found[0].key.removeprefix(METADATA_KEY)
-    return open_checkpoint(found[0].value.encode(), origin, keys.get(origin, ()))
 
 
 def child_checkpoint(entry: bytes) -> Checkpoint:
@@ -185,6 +167,21 @@ def child_checkpoint(entry: bytes) -> Checkpoint:
     if change.key != map_key(KIND_CHILD, found.origin.encode()):
         raise ProofError(f"anchors: an entry not about the log {found.origin:.99}")
     return found
+
+
+def _anchored_note(content: Transaction) -> tuple[str, bytes]:
+    """Give the log and the signed checkpoint that a transaction anchors, one."""
+    found = [
+        operation.set_metadata
+        for operation in content.operations
+        if operation.type == Operation.SET_METADATA
+        and operation.set_metadata.key.startswith(METADATA_KEY)
+    ]
+    if len(found) != 1:
+        raise ProofError(
+            f"transaction: anchors {len(found)} checkpoints, 1 is expected"
+        )
+    return found[0].key.removeprefix(METADATA_KEY), found[0].value.encode()
 
 
 def _descend(levels: Sequence[Level], top: Checkpoint, origin: str) -> Checkpoint:

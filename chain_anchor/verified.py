@@ -140,6 +140,7 @@ def _describe_anchors(anchors: "VerifiedAnchors") -> dict[str, object]:
             for found in anchors.chains
         ],
         "unpinned_chain": anchors.unpinned_chain and anchors.unpinned_chain.hex(),
+        "unpinned_log": anchors.unpinned_log,
     }
 
 

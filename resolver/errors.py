@@ -3,6 +3,7 @@
     ResolverError
     ├── AnswerError            the server answered with an error: .code, .message
     │   ├── NotFoundError            100
+    │   │   └── CodeNotFoundError    100    a product code that leads nowhere
     │   ├── ValuesNotFoundError      200
     │   ├── AlreadyExistsError  101, 201
     │   ├── NotResponsibleError      301
@@ -12,6 +13,8 @@
     ├── UnreachableError       601    nobody could be reached
     │   └── TimedOutError      602    no answer in time
     ├── BadAnswerError           4    an answer that breaks the protocol
+    ├── UnreadableCodeError    102    a text that is no code; has the reasons
+    ├── AmbiguousCodeError       2    a code that means several identifiers
     └── SetupError                    misuse: a port in use, a bad file; has a hint
         ├── TopologyError             defined in `resolver.topology`
         └── PortError
@@ -20,6 +23,7 @@ Malformed octets raise `registry.errors.MalformedError`.
 """
 
 from registry.model.codes import ResponseCode
+from registry.schemes.reading import Reading, Rejection
 
 
 class ResolverError(Exception):
@@ -42,6 +46,19 @@ class AnswerError(ResolverError):
 
 class NotFoundError(AnswerError):
     """The identifier is not registered."""
+
+
+class CodeNotFoundError(NotFoundError):
+    """A product code is a code, but the tree has nothing under it."""
+
+    def __init__(
+        self, text: str, readings: tuple[Reading, ...], asked: tuple[str, ...]
+    ) -> None:
+        names = ", ".join(asked) or "nothing: no scheme of it is looked up"
+        code = ResponseCode.HANDLE_NOT_FOUND
+        super().__init__(code, f"asked for {names}", text)
+        self.readings = readings
+        self.asked = asked
 
 
 class ValuesNotFoundError(AnswerError):
@@ -86,6 +103,24 @@ class BadAnswerError(ResolverError):
     """An answer breaks the protocol."""
 
     code: int = ResponseCode.PROTOCOL_ERROR
+
+
+class UnreadableCodeError(ResolverError):
+    """A text is no code of any scheme; `rejections` say why, the likeliest first."""
+
+    code: int = ResponseCode.INVALID_HANDLE
+
+    def __init__(self, message: str, rejections: tuple[Rejection, ...]) -> None:
+        super().__init__(message)
+        self.rejections = rejections
+
+
+class AmbiguousCodeError(ResolverError):
+    """A code means several identifiers, `choices`; nobody guesses."""
+
+    def __init__(self, message: str, choices: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.choices = choices
 
 
 class SetupError(ResolverError):

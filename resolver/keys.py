@@ -34,8 +34,8 @@ from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from chain_anchor.sm2_curve import ORDER as SM2_ORDER
 from resolver.session import sm2
-from resolver.session.sm2_curve import ORDER as SM2_ORDER
 
 PrivateKey = RSAPrivateKey | DSAPrivateKey | EllipticCurvePrivateKey | int
 """A key of any kind used here; an integer is an SM2 key."""

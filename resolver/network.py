@@ -126,6 +126,9 @@ class Network:
         self.settings = settings
         self.nodes: dict[str, Node] = {}
         self.planned: tuple[PlannedNode, ...] = ()
+        self._homes: dict[str, str] = {}
+        """Names of the nodes at which prefixes live."""
+
         self.administrators: dict[str, Administrator] = {}
         self.directory: DataDirectory | None = None
         self.authority: Authority | None = None
@@ -365,11 +368,7 @@ class Network:
         Raises:
             KeyError: None of the topology's.
         """
-        for planned in self.planned:
-            codes = (code.prefix for code in planned.codes)
-            if prefix in planned.prefixes or prefix in codes:
-                return self.nodes[planned.settings.name]
-        raise KeyError(prefix)
+        return self.nodes[self._homes[prefix]]
 
     def _make_certificates(
         self, directory: DataDirectory, keys: SeededKeys
@@ -399,6 +398,9 @@ class Network:
             administrators=self.administrators,
         )
         self.planned = tuple(with_zones(item, zones) for item in planned)
+        for item in self.planned:
+            here = (*item.prefixes, *(code.prefix for code in item.codes))
+            self._homes |= dict.fromkeys(here, item.settings.name)
 
     @property
     def _prefix_labels(self) -> int:
@@ -472,8 +474,10 @@ def make_engine() -> "Engine":
 
 async def _submit_absent(registry: Registry, changes: Sequence[Change]) -> None:
     """Make changes, except those whose record exists: an earlier start was cut off."""
+    absent = changes
     with registry.store.snapshot() as snapshot:
-        absent = [item for item in changes if snapshot.get(item.name) is None]
+        if snapshot.serial:
+            absent = [item for item in changes if snapshot.get(item.name) is None]
     await asyncio.gather(*(registry.enqueue(item) for item in absent))
 
 

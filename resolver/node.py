@@ -6,6 +6,7 @@ node is ready: `bind`, `open`, then the network seeds, then `serve`.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ class Node:
             if bound is not None:
                 bound.close()
 
-    @property
+    @functools.cached_property
     def sites(self) -> tuple[bytes, ...]:
         """HS_SITE data of the node, one site for each host."""
         assert self.handle is not None

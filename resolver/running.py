@@ -51,6 +51,19 @@ class RunningNetwork:
         message = f"no node has the prefix {prefix}"
         raise LookupError(message)
 
+    def chain(self, name: str) -> dict[str, Any]:
+        """Give the ready file's entry of a chain: `wuhan` or `hanyang`.
+
+        Raises:
+            LookupError: There is none.
+        """
+        for chain in self.ready.get("chains", ()):
+            if chain["name"] == name:
+                found: dict[str, Any] = chain
+                return found
+        message = f"no chain is called {name}"
+        raise LookupError(message)
+
     def credential(self, kind: str, prefix: str | None = None) -> dict[str, Any]:
         """Give the first credential of a kind: `rsa`, `sm2` or `secret`.
 

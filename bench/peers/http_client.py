@@ -43,14 +43,25 @@ def learn(base: str, identifiers: Iterable[str]) -> list[Lesson]:
         OSError: The node does not answer.
         RuntimeError: It does not answer 200.
     """
+    requests = (handle_request(base, identifier) for identifier in identifiers)
+    return learn_replies(base, requests, 200)
+
+
+def learn_replies(base: str, requests: Iterable[bytes], status: int) -> list[Lesson]:
+    """Send each request once.
+
+    Raises:
+        OSError: The node does not answer.
+        RuntimeError: It answers with another status.
+    """
     lessons = []
-    with _connect(base) as connection:
-        for identifier in identifiers:
-            request = handle_request(base, identifier)
+    with connect(base) as connection:
+        for request in requests:
             connection.sendall(request)
             reply = _read_one(connection)
-            if not reply.startswith(b"HTTP/1.1 200 "):
-                message = f"{base}: 200 for {identifier} expected, got {reply[:80]!r}"
+            if not reply.startswith(b"HTTP/1.1 %d " % status):
+                asked = request.partition(b"\r\n")[0]
+                message = f"{base}: {status} to {asked!r} expected, got {reply[:80]!r}"
                 raise RuntimeError(message)
             lessons.append(Lesson(request, len(reply), without_date(reply)))
     return lessons
@@ -68,7 +79,7 @@ def ask(base: str, lessons: Sequence[Lesson], window: int, seconds: float) -> Ta
     got = b""
     started = now = time.perf_counter()
     until = started + seconds
-    with _connect(base) as connection:
+    with connect(base) as connection:
         _send(connection, islice(turns, window), due)
         while due:
             try:
@@ -112,7 +123,12 @@ def _send(
     connection.sendall(b"".join(lesson.request for lesson in asked))
 
 
-def _connect(base: str) -> socket.socket:
+def connect(base: str) -> socket.socket:
+    """Connect to a node's base URL, without delay for small requests.
+
+    Raises:
+        OSError: It does not take the connection.
+    """
     parts = urlsplit(base)
     assert parts.hostname is not None
     address = parts.hostname, parts.port or 80

@@ -14,7 +14,8 @@ from chain_anchor.bif.trie import EMPTY_ROOT
 _REMEMBERED: Final = 1024
 """Privileges that are kept as they are read and written."""
 
-_ROOTS: Final = ("metadatas_hash", "assets_hash")
+_EMPTY_ROOTS: Final = b"\x22\x20" + EMPTY_ROOT + b"\x2a\x20" + EMPTY_ROOT
+"""Both roots of most accounts, as fields of the message; no text can have them."""
 
 
 class Privilege(NamedTuple):
@@ -89,21 +90,9 @@ class Account(NamedTuple):
         """Give the octets that are hashed."""
         return self.message().SerializeToString()
 
-    def to_stored(self) -> bytes:
-        """Give the octets that are stored.
-
-        Address and empty roots are left out: of an ordinary account's 130 octets.
-        """
-        message = self.message()
-        message.ClearField("address")
-        for name in _ROOTS:
-            if getattr(message, name) == EMPTY_ROOT:
-                message.ClearField(name)
-        return message.SerializeToString()
-
     @classmethod
     def from_stored(cls, address: str, octets: bytes) -> "Account":
-        """Read what `to_stored` gave of the account at an address."""
+        """Read what `to_stored` made of the account at an address."""
         message = chain_pb2.Account.FromString(octets)
         contract = message.contract
         return cls(
@@ -118,6 +107,15 @@ class Account(NamedTuple):
             else None,
             message.public_key,
         )
+
+
+def to_stored(hashed: bytes) -> bytes:
+    """Give the octets that are stored of an account, from those that are hashed.
+
+    Its address, the first field, and empty roots are left out: 110 octets of the 130
+    that an ordinary account has.
+    """
+    return hashed[2 + hashed[1] :].replace(_EMPTY_ROOTS, b"", 1)
 
 
 def privilege_of(message: chain_pb2.AccountPrivilege) -> Privilege:

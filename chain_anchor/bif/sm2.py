@@ -4,8 +4,7 @@ A signature is r and s, 32 octets each, over SM3(Z || message), where Z ties the
 id 1234567812345678 to curve and key. Nonces are those of RFC 6979 §3.2, so a key signs
 the same message the same way. A public key is 65 octets: 04, x, y.
 
-The curve arithmetic is gmssl's: 4.5 ms for a multiple. gmssl checks neither ranges nor
-points and cannot add a point to its opposite, so all that is done here.
+Measured on the 2-core development machine: 0.3 ms to sign and 1.5 ms to verify.
 """
 
 import hashlib
@@ -13,24 +12,28 @@ import hmac
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from gmssl.sm2 import CryptSM2, default_ecc_table
 from gmssl.sm3 import sm3_hash
 
 from chain_anchor.bif.errors import EncodingError
-from chain_anchor.errors import SignatureError
+from chain_anchor.errors import FormatError, SignatureError
+from chain_anchor.sm2_curve import (
+    COEFFICIENT_A,
+    COEFFICIENT_B,
+    GENERATOR,
+    INFINITY,
+    NUMBER_OCTETS,
+    ORDER,
+    Point,
+    add_base_multiple,
+    affine,
+    decode_point,
+    encode_point,
+    multiply,
+)
 
-NUMBER_OCTETS: Final = 32
 PUBLIC_KEY_OCTETS: Final = 65
 SIGNATURE_OCTETS: Final = 64
 USER_ID: Final = b"1234567812345678"
-
-PRIME: Final = int(default_ecc_table["p"], 16)
-ORDER: Final = int(default_ecc_table["n"], 16)
-_A: Final = int(default_ecc_table["a"], 16)
-_B: Final = int(default_ecc_table["b"], 16)
-_GENERATOR: Final[str] = default_ecc_table["g"]
-
-Point = tuple[int, int]
 
 
 def _sm3_of_openssl(octets: bytes) -> bytes:
@@ -72,8 +75,7 @@ def public_key(private_key: bytes) -> bytes:
     Raises:
         EncodingError: the private key is none.
     """
-    x, y = _multiply(_GENERATOR, check_private_key(private_key))
-    return b"\4" + x.to_bytes(NUMBER_OCTETS) + y.to_bytes(NUMBER_OCTETS)
+    return encode_point(_base_multiple(check_private_key(private_key)))
 
 
 def check_public_key(octets: bytes) -> Point:
@@ -86,10 +88,10 @@ def check_public_key(octets: bytes) -> Point:
         raise EncodingError(
             f"SM2 public key: 04 and 64 octets expected, got {len(octets)} octets"
         )
-    x, y = int.from_bytes(octets[1:33]), int.from_bytes(octets[33:])
-    if max(x, y) >= PRIME or (y * y - (x * x * x + _A * x + _B)) % PRIME:
-        raise EncodingError("SM2 public key: the point is not on the curve")
-    return x, y
+    try:
+        return decode_point(octets)
+    except FormatError:
+        raise EncodingError("SM2 public key: the point is not on the curve") from None
 
 
 def sign(private_key: bytes, message: bytes) -> bytes:
@@ -114,29 +116,36 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> None:
         EncodingError: the public key is none.
         SignatureError: the signature does not hold.
     """
-    check_public_key(public_key)
+    point = check_public_key(public_key)
     if len(signature) != SIGNATURE_OCTETS:
         raise SignatureError(f"SM2: 64 octets expected, got {len(signature)}")
     r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
     t = (r + s) % ORDER
     if not (0 < r < ORDER and 0 < s < ORDER and t):
         raise SignatureError("SM2: r and s are out of range")
-    one, other = _multiply(_GENERATOR, s), _multiply(public_key[1:].hex(), t)
-    if (_digest(public_key, message) + _add_x(one, other)) % ORDER != r:
+    made = add_base_multiple(multiply(point, t), s)
+    if not made[2]:
+        raise SignatureError("SM2: the signature leads to infinity")
+    if (_digest(public_key, message) + affine(made).x) % ORDER != r:
         raise SignatureError("SM2: the signature is of another key or message")
 
 
 def _digest(public_key: bytes, message: bytes) -> int:
     """Make e of a message (GB/T 32918.2 §5.5, §6.1)."""
     size_bits = (8 * len(USER_ID)).to_bytes(2)
-    numbers = _A.to_bytes(32) + _B.to_bytes(32) + bytes.fromhex(_GENERATOR)
-    z = sm3(size_bits + USER_ID + numbers + public_key[1:])
+    z = sm3(size_bits + USER_ID + _CURVE + public_key[1:])
     return int.from_bytes(sm3(z + message))
 
 
-def _sign_with(private_key: int, e: int, nonce: int) -> Point | None:
+_CURVE: Final = b"".join(
+    number.to_bytes(NUMBER_OCTETS)
+    for number in (COEFFICIENT_A, COEFFICIENT_B, *GENERATOR)
+)
+
+
+def _sign_with(private_key: int, e: int, nonce: int) -> tuple[int, int] | None:
     """Return r and s for this nonce, or nothing if it must not be used."""
-    r = (e + _multiply(_GENERATOR, nonce)[0]) % ORDER
+    r = (e + _base_multiple(nonce).x) % ORDER
     if r == 0 or r + nonce == ORDER:
         return None
     s = pow(1 + private_key, -1, ORDER) * (nonce - r * private_key) % ORDER
@@ -158,23 +167,6 @@ def _nonces(private_key: bytes, e: int) -> Iterator[int]:
         value = hmac.digest(key, value, "sha256")
 
 
-def _multiply(point: str, factor: int) -> Point:
-    """Multiply a point, x and y in hexadecimal, by 1 to n-1."""
-    product: str = CryptSM2("", "")._kg(factor, point)
-    return int(product[:64], 16), int(product[64:], 16)
-
-
-def _add_x(one: Point, other: Point) -> int:
-    """Return x of the sum of two points.
-
-    Raises:
-        SignatureError: the sum is the point at infinity.
-    """
-    (x1, y1), (x2, y2) = one, other
-    if x1 != x2:
-        slope = (y2 - y1) * pow(x2 - x1, -1, PRIME)
-    elif y1 == y2:
-        slope = (3 * x1 * x1 + _A) * pow(2 * y1, -1, PRIME)
-    else:
-        raise SignatureError("SM2: the signature leads to infinity")
-    return (slope * slope - x1 - x2) % PRIME
+def _base_multiple(factor: int) -> Point:
+    """Multiply the generator by 1 to n-1."""
+    return affine(add_base_multiple(INFINITY, factor))

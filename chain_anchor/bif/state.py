@@ -17,6 +17,7 @@ from chain_anchor.bif.account import (
     Metadata,
     decode_metadata,
     encode_metadata,
+    to_stored,
 )
 
 
@@ -189,9 +190,9 @@ def _seal_accounts(
     domain = stored.domain
     leaves: dict[bytes, bytes | None] = {}
     for account in layer.accounts.values():
-        place = _place(account.address)
-        changes[storage.account(domain, place)] = account.to_stored()
-        leaves[place] = sha256(account.encode()).digest()
+        place, octets = _place(account.address), account.encode()
+        changes[storage.account(domain, place)] = to_stored(octets)
+        leaves[place] = sha256(octets).digest()
     if not leaves:
         return stored.root()
     root, nodes = trie.update(stored.account_node, leaves)

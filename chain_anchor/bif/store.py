@@ -17,10 +17,10 @@ Each thread reads in views of its own. One writes.
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from zlib import crc32
 
 import lmdb
 
@@ -33,7 +33,7 @@ MAP_OCTETS: Final = 1 << 36
 NODE: Final = b"N"
 _TRANSACTION: Final = NODE + b"transaction"
 _FORMAT_KEY: Final = NODE + b"format"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _UNDO: Final = b"U"
 _U64: Final = struct.Struct("!Q")
 _NEWEST: Final = struct.Struct("!IQ")
@@ -176,7 +176,7 @@ class ChainStore:
     def _keep(self, number: int) -> None:
         octets = _U64.pack(number)
         try:
-            os.pwrite(self._newest, _NEWEST.pack(zlib.crc32(octets), number), 0)
+            os.pwrite(self._newest, _NEWEST.pack(crc32(octets), number), 0)
         except OSError as error:
             raise _failed(self.directory, "was written, but", error) from error
 
@@ -237,13 +237,13 @@ def _open(directory: Path) -> Any:
 
 def _put(transaction: Any, changes: storage.Changes) -> None:
     puts = []
-    for key, value in changes.items():
+    # Sorted keys let LMDB fill leaves left to right.
+    for key in sorted(changes):
+        value = changes[key]
         if value is None:
             transaction.delete(key)
         else:
-            puts.append((key, _CRC.pack(zlib.crc32(value, zlib.crc32(key))) + value))
-    # Sorted keys let LMDB fill leaves left to right.
-    puts.sort()
+            puts.append((key, _CRC.pack(crc32(value, crc32(key))) + value))
     with transaction.cursor() as cursor:
         _, written = cursor.putmulti(puts)
     if written != len(puts):
@@ -255,7 +255,7 @@ _CRC: Final = struct.Struct("!I")
 
 def _checked(key: bytes, stored: bytes) -> bytes:
     value = stored[_CRC.size :]
-    if stored[: _CRC.size] != _CRC.pack(zlib.crc32(value, zlib.crc32(key))):
+    if stored[: _CRC.size] != _CRC.pack(crc32(value, crc32(key))):
         raise CorruptChainError(
             f"key {key[:1].decode('ascii', 'replace')} {key[1:].hex()}: "
             "the stored octets are not what was written, their checksum differs"
@@ -302,7 +302,7 @@ def _read_newest(descriptor: int) -> int:
     if len(octets) != _NEWEST.size:
         return 0
     checksum, number = _NEWEST.unpack(octets)
-    return int(number) if checksum == zlib.crc32(octets[_CRC.size :]) else 0
+    return int(number) if checksum == crc32(octets[_CRC.size :]) else 0
 
 
 def _failed(directory: Path, what: str, error: Exception) -> StorageError:

@@ -53,6 +53,10 @@ EMPTY_ROOT: Final = sha256(EMPTY_NODE).digest()
 """Root of the trie without keys; verified against live chains."""
 
 
+_SLOT_OF: Final = {digit: slot for slot, digit in enumerate("0123456789abcdef")}
+_SLOT_OF[""] = OWN
+
+
 class Update(NamedTuple):
     """What an update makes of a trie."""
 
@@ -134,8 +138,9 @@ class _Work:
 
     def go_down(self, changes: _Changes) -> None:
         """Bring the changes to their slots."""
-        top = self._read(ROOT) or EMPTY_NODE
-        self._branches[""] = _Branch(split(top), "", 0)
+        top = self._read(ROOT)
+        children = split(EMPTY_NODE if top is None else top)
+        self._branches[""] = _Branch(children, "", 0)
         waiting: list[tuple[Nibbles, _Changes]] = [("", changes)]
         while waiting:
             at, group = waiting.pop()
@@ -145,8 +150,8 @@ class _Work:
                 if isinstance(below, bytes):
                     children[slot] = below
                 else:
-                    where, nodes_children, rest = below
-                    self._branches[where] = _Branch(nodes_children, at, slot)
+                    where, node, rest = below
+                    self._branches[where] = _Branch(node, at, slot)
                     waiting.append((where, rest))
 
     def hash_up(self) -> bytes:
@@ -205,8 +210,8 @@ class _Work:
             child = octets[begin:end]
         child = self._replace(child, key, digest)
         for location, octets, begin, end in reversed(above):
-            octets = b"".join((octets[:begin], child, octets[end:]))
-            child = self._close(location, octets)
+            parts = octets[:begin], child, octets[end:]
+            child = self._close(location, b"".join(parts))
         return child
 
     def _replace(self, child: Child, key: Nibbles, digest: bytes | None) -> Child:
@@ -241,20 +246,20 @@ def _all_below(at: Nibbles, part: _Changes) -> bool:
 
 def _by_slot(at: Nibbles, changes: _Changes) -> Iterator[tuple[int, _Changes]]:
     """Part sorted changes by the slot of the node at `at` that each belongs to."""
-    depth = len(at)
-    start, first = 0, changes[0][0][depth : depth + 1] if changes else ""
+    depth, end = len(at), len(at) + 1
+    start, first = 0, changes[0][0][depth:end] if changes else ""
     for place, (key, _) in enumerate(changes):
-        digit = key[depth : depth + 1]
+        digit = key[depth:end]
         if digit != first:
-            yield _slot(changes[start][0], depth), changes[start:place]
+            yield _SLOT_OF[first], changes[start:place]
             start, first = place, digit
     if changes:
-        yield _slot(changes[start][0], depth), changes[start:]
+        yield _SLOT_OF[first], changes[start:]
 
 
 def _slot(nibbles: Nibbles, depth: int) -> int:
     """Say which slot of a node at this depth leads to a place below it."""
-    return int(nibbles[depth], 16) if len(nibbles) > depth else OWN
+    return _SLOT_OF[nibbles[depth : depth + 1]]
 
 
 def _common(one: Nibbles, other: Nibbles) -> Nibbles:

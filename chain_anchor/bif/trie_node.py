@@ -42,7 +42,6 @@ _MORE: Final = 0x80
 """From here on a size has a second octet; none has a third."""
 
 
-
 def find(octets: bytes, slot: int) -> tuple[int, int]:
     """Say where a child of a node begins and ends.
 

@@ -1,8 +1,7 @@
 """The order in which a code is looked up, without any I/O (emulator convention).
 
-:func:`look_up` is a generator: it yields the name of a record, is sent its values or None
-when it does not exist, and returns what it found. The client, the Digital Link resolver
-and the DNS face carry the same questions in their own ways.
+:func:`look_up` is a generator: it yields what it wants to know, is sent the values or None
+when there are none, and returns what it found. Whoever drives it carries the questions.
 
     for each code prefix that is delegated, the likeliest first:
         the alias record of the finest level, then the rules for that level;
@@ -19,6 +18,7 @@ from typing import NamedTuple
 from registry.model.value import Value
 from registry.schemes.mapping import (
     ALIAS_TYPE,
+    RULE_TYPE,
     alias_name,
     code_prefixes,
     delegation_name,
@@ -31,7 +31,18 @@ from registry.schemes.reading import Reading
 from registry.schemes.rules import Rule, identifier_of, match_level, rules_in
 
 Values = Sequence[Value]
-LookUp = Generator[str, Values | None, "Found | None"]
+LookUp = Generator["Wanted", Values | None, "Found | None"]
+
+_ALIASES = (ALIAS_TYPE,)
+_RULES = (RULE_TYPE,)
+_SITES = ("HS_SITE",)
+
+
+class Wanted(NamedTuple):
+    """The values of these types of a record; all where no types are named."""
+
+    name: str
+    types: tuple[str, ...] = ()
 
 
 class Found(NamedTuple):
@@ -60,7 +71,10 @@ def look_up(reading: Reading, known: Container[str] = ()) -> LookUp:
         return Found((direct,), "", "code", "")
     paths = levels(reading)
     for code_prefix in code_prefixes(reading, known):
-        if code_prefix not in known and (yield delegation_name(code_prefix)) is None:
+        if (
+            code_prefix not in known
+            and (yield Wanted(delegation_name(code_prefix), _SITES)) is None
+        ):
             continue
         found = yield from _look_up_levels(reading.scheme, code_prefix, paths)
         if found is not None:
@@ -77,15 +91,15 @@ def _look_up_levels(scheme: str, code_prefix: str, paths: tuple[str, ...]) -> Lo
     rules: tuple[Rule, ...] | None = None
     for path in paths:
         name = alias_name(code_prefix, path)
-        values = yield name
+        values = yield Wanted(name, _ALIASES)
         aliases = aliases_in(values) if values else ()
         if aliases:
             return Found(aliases, path, "alias", name, code_prefix)
         if rules is None:
-            rules = rules_in((yield rules_name(code_prefix)) or ())
+            rules = rules_in((yield Wanted(rules_name(code_prefix), _RULES)) or ())
         for rule in rules:
             identifier = _ruled(rule, scheme, path)
-            if identifier is not None and (yield identifier) is not None:
+            if identifier is not None and (yield Wanted(identifier)) is not None:
                 return Found((identifier,), path, "rule", rule.text, code_prefix)
     return None
 

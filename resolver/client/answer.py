@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry.model.codes import ResponseCode
 from registry.model.value import DEFAULT_TTL_SECONDS, Value
@@ -12,6 +12,9 @@ from resolver.session.walk import Hop
 from resolver.wire.codes import OpFlag
 from resolver.wire.message import Message
 from resolver.wire.response import Values
+
+if TYPE_CHECKING:
+    from resolver.client.products import Asked, ProductAnswer
 
 _AUTHORITATIVE = int(OpFlag.AUTHORITATIVE)
 
@@ -63,7 +66,29 @@ class Result(NamedTuple):
     """One line of a bulk resolution."""
 
     identifier: str
+    """What the line means; the line itself where it means nothing, or is one."""
+
     outcome: Answer | ResolverError
+    text: str
+    """The line as it came."""
+
+    product: "ProductAnswer | None" = None
+    """How it was understood and found; None where it was not."""
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the code; empty where nothing was found."""
+        return "" if self.product is None else self.product.reading.scheme
+
+    @property
+    def code(self) -> str:
+        """The canonical code; empty where nothing was found."""
+        return "" if self.product is None else self.product.reading.code
+
+    @property
+    def trace(self) -> "tuple[Asked, ...]":
+        """The names that were asked for, and what came of it."""
+        return () if self.product is None else self.product.asked
 
     @property
     def answer(self) -> Answer:

@@ -56,10 +56,15 @@ def question(
 ) -> Question:
     """Make the question for values: all, or those with these types or indexes."""
     checked(identifier)
-    flags = _ASK_FLAGS | (OpFlag.PUBLIC_ONLY if public_only else 0)
-    flags |= OpFlag.AUTHORITATIVE if fresh else 0
+    flags = question_flags(public_only=public_only, fresh=fresh)
     kinds = tuple(kind.encode() for kind in types)
-    return Question(identifier.encode(), tuple(indexes), kinds, flags=int(flags))
+    return Question(identifier.encode(), tuple(indexes), kinds, flags=flags)
+
+
+def question_flags(*, public_only: bool = True, fresh: bool = False) -> int:
+    """Give the flags of a question; `fresh` passes the cache by."""
+    flags = _ASK_FLAGS | (OpFlag.PUBLIC_ONLY if public_only else 0)
+    return int(flags | (OpFlag.AUTHORITATIVE if fresh else 0))
 
 
 def resolution(asked: Question) -> Draft:

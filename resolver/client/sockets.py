@@ -109,6 +109,34 @@ class BlockingConnection:
         self.answered += 1
         return messages
 
+    def send(self, octets: bytes, deadline: float) -> None:
+        """Send octets, for those who match answers themselves.
+
+        Raises:
+            LostError: The connection ended.
+            TimedOutError: The deadline passed.
+        """
+        try:
+            self._socket.settimeout(_left(deadline))
+            self._socket.sendall(octets)
+        except TimeoutError:
+            raise TimedOutError(f"{self.server} took no more in time") from None
+        except OSError as error:
+            raise LostError(f"{self.server} over TCP: {error}") from None
+
+    def receive(self, deadline: float) -> bytes:
+        """Wait for octets, for those who match answers themselves; see `send`."""
+        try:
+            self._socket.settimeout(_left(deadline))
+            octets = self._socket.recv(READ_OCTETS)
+        except TimeoutError:
+            raise TimedOutError(f"{self.server} did not answer in time") from None
+        except OSError as error:
+            raise LostError(f"{self.server} over TCP: {error}") from None
+        if not octets:
+            raise LostError(f"{self.server} over TCP: the server closed the connection")
+        return octets
+
     def close(self) -> None:
         """End it."""
         self._socket.close()

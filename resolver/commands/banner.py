@@ -39,7 +39,12 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
     show(_credentials(ready))
     if "chains" in ready:
         show(_chains(ready["chains"]))
-        show(_accounts(ready["chains"][0]["accounts"]))
+        show(_accounts(ready["chains"]))
+        say(
+            _for_chain_developers(
+                ready["chains"], strict=network.settings.strict_chains
+            )
+        )
     if "anchoring" in ready:
         anchoring = ready["anchoring"]
         say(f"log {anchoring['origin']}: anchored on {anchoring['url']}")
@@ -105,24 +110,39 @@ def _credentials(ready: dict[str, Any]) -> Any:
 
 
 def _chains(chains: list[dict[str, Any]]) -> Any:
-    made = table("星火·链网: chains", "chain", "role", "AC", "HTTP", "WebSocket")
+    made = table("星火·链网: chains", "chain", "role", "code", "HTTP, WebSocket")
     for chain in chains:
         title = f"{chain['name']} {chain['title']}"
         role, code = _ROLES[chain["role"]], chain["chain_code"] or "-"
-        made.add_row(*map(escape, (title, role, code, chain["http"], chain["ws"])))
+        ends = f"{chain['http']}\n{chain['ws']}"
+        made.add_row(*map(escape, (title, role, code, ends)))
     return made
 
 
-def _accounts(accounts: list[dict[str, Any]]) -> Any:
+def _accounts(chains: list[dict[str, Any]]) -> Any:
+    """List the accounts of the main chain, narrow enough to copy the keys from."""
+    accounts = chains[0]["accounts"]
+    poorest = min(account["balance"] for account in accounts) // _XHT
     made = table(
-        "funded accounts, on both chains; everybody knows these keys",
-        "address",
-        "private key",
-        "balance",
+        f"funded accounts with at least {poorest:,} XHT, on both chains and in each "
+        "domain; everybody knows the keys",
+        "#",
+        "type",
+        "address, private key",
     )
-    for account in accounts:
-        balance = f"{account['balance'] // _XHT:,} XHT"
-        made.add_row(
-            escape(account["address"]), escape(account["private_key"]), balance
-        )
+    for number, account in enumerate(accounts):
+        kind = "SM2" if account["address"].startswith("did:bid:zf") else "Ed25519"
+        both = f"{account['address']}\n{account['private_key']}"
+        made.add_row(str(number), kind, escape(both))
     return made
+
+
+def _for_chain_developers(chains: list[dict[str, Any]], *, strict: bool) -> str:
+    main, below = chains[0], chains[-1]
+    address = main["accounts"][0]["address"]
+    other = below["accounts"][0]["address"]
+    tools = "none, --strict" if strict else f"curl {main['http']}/_dev"
+    return (
+        f"point a program at {main['http']}; blocks are closed at once; tools: {tools}\n"
+        f"on {below['name']}, {address} is {other} too"
+    )

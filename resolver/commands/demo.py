@@ -1,9 +1,9 @@
 """`idis demo`: the main job end to end, on a network of its own, then the exit.
 
 Boots the tree, imports the example table, resolves through every tier with a trace,
-updates, proves, deletes, stops, verifies the proof and the data with no network, starts
-again on the same data, and checks that everything is there as it was left. It runs
-`idis up` and the other commands as a person would.
+updates, proves up to the main chain, deletes, stops, verifies the proof and the data
+with no network, starts again on the same data, and checks that everything is there as
+it was left. It runs `idis up` and the other commands as a person would.
 """
 
 import json
@@ -31,6 +31,7 @@ PRODUCT = "88.118.7/SN0001"
 _TIERS = ("recursive", "top", "secondary", "enterprise")
 _NEW = "88.118.7/DEMO-2026-0001"
 _PROOF = "demo.idis-proof"
+_CHAINS = "chains.json"
 
 
 class DemoError(ResolverError):
@@ -205,19 +206,27 @@ def _prove(network: RunningNetwork, proof: Path) -> str:
     """Run `idis proof`, which verifies what it gives."""
     arguments = ("proof", _NEW, "--history", "--out", proof)
     told = _idis(network.ready_file, *arguments)["proven"]
+    _expect(told["is_anchored"], f"{_NEW} is anchored")
+    last = told["anchors"]["chains"][-1]
     return (
-        f"version {told['version']} in {told['origin']}, {told['size_octets']} octets"
+        f"version {told['version']} in {told['origin']}, on the chain {last['chain']} "
+        f"in block {last['seq']}, {told['size_octets']} octets"
     )
 
 
 def _verify(directory: Path, network: RunningNetwork) -> str:
-    """Run `idis verify` while nothing runs, with the key of the log and nothing else."""
-    key = network.node("88.118.7")["log"]["key"]
-    told = _idis(directory / "none", "verify", directory / _PROOF, "--key", key)
+    """Run `idis verify` while nothing runs, with two logs' keys and the chains."""
+    keys = [network.node(prefix)["log"]["key"] for prefix in ("88.118.7", "88")]
+    chains = directory / _CHAINS
+    chains.write_text(json.dumps({"chains": network.ready["chains"]}))
+    named = ("--key", keys[0], "--key", keys[1], "--chain", chains)
+    told = _idis(directory / "none", "verify", directory / _PROOF, *named)
     url = next(value["data"] for value in told["values"] if value["type"] == "URL")
     _expect(url == "https://example.com/demo/2", f"the proven URL is {url}")
     _expect(len(told["history"]) == 1, "the registration is in the history")
-    return f"the URL is {url}, registered once, changed once"
+    reached = [found["chain"] for found in told["anchors"]["chains"]]
+    _expect(reached == ["hanyang", "wuhan"], f"it leads to the chains {reached}")
+    return f"the URL is {url}, registered once, changed once, up to the main chain"
 
 
 def _recheck(data: Path) -> str:

@@ -90,10 +90,12 @@ def witness_keys(pins: Pins) -> list[VerifierKey]:
 
 def keep_used(logs: KnownLogs, verified: Verified) -> None:
     """Remember the keys and chains by which something was verified."""
-    keep(log.key for log in logs.logs if log.key.name in verified.origins)
-    anchors = verified.anchors
-    used = {found.genesis for found in anchors.chains} if anchors is not None else ()
-    keep_chains(chain for chain in logs.chains if chain.genesis in used)
+    origins, anchors = {*verified.origins}, verified.anchors
+    if anchors is not None:
+        origins.add(anchors.origin)
+        used = {found.genesis for found in anchors.chains}
+        keep_chains(chain for chain in logs.chains if chain.genesis in used)
+    keep(log.key for log in logs.logs if log.key.name in origins)
 
 
 def trusted(pins: Pins) -> KnownLogs:

@@ -154,6 +154,8 @@ def _anchored(verified: Verified) -> list[str]:
             found.append(where)
         else:
             found.append(f"not yet: only {anchors.size} entries are, on {where}")
+    if anchors.unpinned_log is not None:
+        found.append(f"{anchors.unpinned_log}: no key is pinned, not verified")
     if anchors.unpinned_chain is not None:
         genesis = anchors.unpinned_chain.hex()
         found.append(f"chain {genesis}: not pinned, not verified")

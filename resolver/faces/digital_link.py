@@ -171,7 +171,9 @@ class DigitalLinkFace:
                     reply = await reply
                 name = lookup.send(_record(name, reply, is_tree=is_tree))
         except StopIteration as done:
-            item: Item | None = done.value
+            return self._noted(done.value, place)
+
+    def _noted(self, item: Item | None, place: Place) -> Item | None:
         if item is not None and place.is_tree:
             self._learned.add(item.code_prefix)
         return item

@@ -25,6 +25,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from chain_anchor.sm2_curve import Point
 from registry.errors import AuthenticationError, CredentialError, GroupError
 from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical, home_of
@@ -48,7 +49,6 @@ from resolver.session.signature import (
     load_verifier,
     verify_secret,
 )
-from resolver.session.sm2_curve import Point
 from resolver.wire.request import Verify
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ MAX_LISTED = 32
 
 # The vocabulary has had three addresses; they mean the same (§2.14).
 _OLD_VOCABULARY = re.compile(r"https?://(?:www\.|ref\.)?gs1\.org/voc/", re.IGNORECASE)
-_RELATION_URI = re.compile(r"https?://[A-Za-z0-9_./]+")
+_RELATION_URI = re.compile(r"https?://[A-Za-z0-9_./]*[A-Za-z0-9_]")
 _RELATION_NAME = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _RESERVED_NAMES = ("anchor", "description")
 _TARGET = re.compile(

@@ -28,6 +28,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 
+from chain_anchor.sm2_curve import Point
 from registry.errors import AuthenticationError, CredentialError, MalformedError
 from registry.model.octets import Cursor, blob, pack_u32, text
 from registry.model.public_key import (
@@ -41,7 +42,6 @@ from registry.model.public_key import (
     decode_public_key,
 )
 from resolver.session import sm2
-from resolver.session.sm2_curve import Point
 
 PUBLIC_KEY_TYPE = "HS_PUBKEY"
 SECRET_KEY_TYPE = "HS_SECKEY"  # noqa: S105 - the name of a value type

@@ -1,18 +1,11 @@
-"""Chains that clients of others are let loose on, and who plays on them."""
+"""Chains that clients of others are let loose on, and who plays on them.
 
-import asyncio
-import contextlib
-import threading
-from collections.abc import Iterator
-from typing import NamedTuple
+They are those of `idis up`, run in a process of its own as a user runs it.
+"""
 
-from chain_anchor.bif.contracts.table import Contracts
-from chain_anchor.bif.genesis import FUNDED_BALANCE, Genesis, seeded_keys
+from typing import Any, NamedTuple
+
 from chain_anchor.bif.keys import KeyType, PrivateKey
-from tests.bif_chains import TestChain
-from tests.bif_served import MemoryChain, serving
-
-START_SECONDS = 30
 
 
 class Played(NamedTuple):
@@ -51,40 +44,10 @@ class Played(NamedTuple):
         return told | {name: self.account(key) for name, key in keys.items()}
 
 
-@contextlib.contextmanager
-def played_chain(ac: str, domain: int) -> Iterator[Played]:
-    """Run a chain with two funded accounts."""
-    keys = seeded_keys("1", "interop", 1)
-    sm2 = PrivateKey.from_seed("1", "interop/sm2", KeyType.SM2)
-    funded = [key.address(ac) for key in (*keys.funded, sm2)]
-    validators = tuple(key.address(ac) for key in keys.validators)
-    genesis = Genesis(validators, dict.fromkeys(funded, FUNDED_BALANCE))
-    chain = MemoryChain()
-    chain.chain_code = ac or chain.chain_code
-    chain.test = TestChain(contracts=Contracts(), genesis=genesis, ac=ac)
+def played(chain: dict[str, Any], domain: int = 0) -> Played:
+    """Play in a domain of a chain, as the ready file describes it."""
+    funded = [PrivateKey.parse(account["private_key"]) for account in chain["accounts"]]
+    sender, *_ = (key for key in funded if key.type is KeyType.ED25519)
+    sm2, *_ = (key for key in funded if key.type is KeyType.SM2)
     others = [PrivateKey.from_seed("1", f"interop/{name}") for name in range(3)]
-    with _served(chain) as url:
-        yield Played(url, ac, domain, keys.funded[0], sm2, *others)
-
-
-@contextlib.contextmanager
-def _served(chain: MemoryChain) -> Iterator[str]:
-    """Serve a chain from a thread of its own; give the URL."""
-    started, url = threading.Event(), []
-
-    async def serve() -> None:
-        async with serving(chain) as face:
-            stop = asyncio.Event()
-            url[:] = f"http://127.0.0.1:{face.http_port}", stop
-            started.set()
-            await stop.wait()
-
-    with asyncio.Runner() as runner:
-        thread = threading.Thread(target=runner.run, args=(serve(),))
-        thread.start()
-        assert started.wait(START_SECONDS), "the faces do not start"
-        try:
-            yield url[0]
-        finally:
-            runner.get_loop().call_soon_threadsafe(url[1].set)
-            thread.join()
+    return Played(chain["http"], chain["chain_code"], domain, sender, sm2, *others)

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ VERSIONS = ("1.0.3.3", "1.0.3")
 MAVEN_SECONDS = 240
 COMPILE_SECONDS = 60
 RUN_SECONDS = 120
+NEXT_PLACE = "--"
 
 
 def class_path() -> str:
@@ -49,21 +51,29 @@ def compile_driver(sdk: str, folder: Path) -> str:
     return os.pathsep.join([str(folder), sdk])
 
 
-def run_driver(path: str, settings: dict[str, object]) -> dict[str, Any]:
-    """Run the driver; give what the SDK answered, by step."""
+def run_driver(
+    path: str, places: Mapping[str, dict[str, object]]
+) -> dict[str, dict[str, Any]]:
+    """Run the driver at each place in turn; give what the SDK answered, by step.
+
+    One Java machine is started for all of them: that takes longer than their steps.
+    """
     command = ["java", "-Dfile.encoding=UTF-8", "-cp", path, "Driver"]
-    command += [f"{name}={value}" for name, value in settings.items()]
+    for place, settings in places.items():
+        told = {"place": place} | settings
+        command += [f"{name}={value}" for name, value in told.items()] + [NEXT_PLACE]
     done = subprocess.run(
         command, capture_output=True, encoding="utf-8", timeout=RUN_SECONDS, check=False
     )
     print(done.stdout)  # noqa: T201 - pytest shows it when a test fails
     assert done.returncode == 0, done.stderr[-4000:]
-    steps: dict[str, Any] = {}
+    answers: dict[str, dict[str, Any]] = {place: {} for place in places}
     for line in done.stdout.splitlines():
         said = json.loads(line)
+        steps = answers[said["place"]]
         assert said["step"] not in steps, f"step {said['step']} reported twice"
         steps[said["step"]] = said["answer"]
-    return steps
+    return answers
 
 
 def _require(*programs: str) -> None:

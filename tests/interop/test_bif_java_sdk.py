@@ -19,8 +19,9 @@ from chain_anchor.bif.client.signing import GAS_PRICE
 from chain_anchor.bif.errors import ErrorCode
 from chain_anchor.bif.genesis import FUNDED_BALANCE
 from chain_anchor.bif.keys import PrivateKey, PublicKey
+from resolver.running import run_network
 from tests.interop import bif_sdk
-from tests.interop.bif_chains import Played, played_chain
+from tests.interop.bif_chains import Played, played
 from tests.interop.programs import UnavailableError
 
 pytestmark = pytest.mark.timeout(3 * bif_sdk.RUN_SECONDS)
@@ -35,8 +36,8 @@ CONTRACT_BALANCE = 1000
 CONTRACT_GAS = 1_000_000
 FAR = 1 << 40
 
-PLACES = [("", 0), ("", 20), ("hany", 0)]
-"""The main chain, another domain of it, and a sub-chain."""
+PLACES = {"main": ("wuhan", 0), "domain-20": ("wuhan", 20), "sub-chain": ("hanyang", 0)}
+"""Chains of `idis up`, and domains of theirs."""
 
 
 class Run(NamedTuple):
@@ -72,12 +73,26 @@ def driver(tmp_path_factory) -> str:
     return bif_sdk.compile_driver(sdk, tmp_path_factory.mktemp("bif-driver"))
 
 
-@pytest.fixture(scope="module", params=PLACES, ids=["main", "domain-20", "sub-chain"])
-def run(request, driver, unused_tcp_port_factory) -> Run:
-    with played_chain(*request.param) as played:
-        dead = f"http://127.0.0.1:{unused_tcp_port_factory()}"
-        told = played.settings | {"deadUrl": dead, "contract": CONTRACT}
-        return Run(bif_sdk.run_driver(driver, told), played)
+@pytest.fixture(scope="module")
+def runs(driver, unused_tcp_port_factory) -> dict[str, Run]:
+    """Everything that the driver does, in one network and one Java machine."""
+    dead = f"http://127.0.0.1:{unused_tcp_port_factory()}"
+    common = {"deadUrl": dead, "contract": CONTRACT}
+    # What is anchored would wait among what the driver looks for in the pool.
+    arguments = ("--secondaries", "1", "--port-base", "0", "--no-anchoring")
+    with run_network(*arguments) as network:
+        places = {
+            place: played(network.chain(name), domain)
+            for place, (name, domain) in PLACES.items()
+        }
+        told = {place: found.settings | common for place, found in places.items()}
+        answers = bif_sdk.run_driver(driver, told)
+    return {place: Run(answers[place], found) for place, found in places.items()}
+
+
+@pytest.fixture(params=PLACES)
+def run(request, runs) -> Run:
+    return runs[request.param]
 
 
 # What is refused
@@ -238,8 +253,9 @@ def test_validators_are_a_list_of_addresses(run):
 
 
 def test_the_last_block_is_the_one_that_is_counted(run):
+    # The main chain may have got a header of the sub-chain's meanwhile.
     number = run.result("block-number")["header"]["seq"]
-    assert run.result("block-latest")["header"]["seq"] == number
+    assert run.result("block-latest")["header"]["seq"] in (number, number + 1)
 
 
 def test_a_block_shows_its_transactions(run):
@@ -249,8 +265,8 @@ def test_a_block_shows_its_transactions(run):
     assert header["seq"] == sent["ledger_seq"]
     assert header["close_time"] == sent["close_time"]
     assert header["tx_count"] >= 1
-    assert listed["total_count"] == len(listed["transactions"]) == 1
-    assert listed["transactions"] == [sent]
+    assert listed["total_count"] == len(listed["transactions"])
+    assert sent in listed["transactions"]
 
 
 # Accounts

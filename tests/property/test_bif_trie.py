@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from hypothesis import given, settings, strategies as st
 
-from chain_anchor.bif import chain_pb2, trie
+from chain_anchor.bif import chain_pb2, trie, trie_node
 
 keys = st.one_of(
     st.binary(max_size=4), st.text("ab", max_size=6).map(str.encode), st.just(b"")
@@ -20,7 +20,7 @@ def child_of(nibbles: str, content: dict[str, bytes], depth: int) -> chain_pb2.C
     if len(content) == 1:
         ((key, digest),) = content.items()
         return chain_pb2.Child(
-            sublocation=trie.location(key), hash=digest, childtype="LEAF"
+            sublocation=trie_node.to_location(key), hash=digest, childtype="LEAF"
         )
     at = nibbles
     while True:
@@ -30,7 +30,7 @@ def child_of(nibbles: str, content: dict[str, bytes], depth: int) -> chain_pb2.C
         at += next(format(n, "x") for n, slot in enumerate(slots) if slot)
     digest = sha256(node_of(at, slots).SerializeToString()).digest()
     return chain_pb2.Child(
-        sublocation=trie.location(at), hash=digest, childtype="INNER"
+        sublocation=trie_node.to_location(at), hash=digest, childtype="INNER"
     )
 
 
@@ -53,6 +53,35 @@ def node_of(at: str, slots: list[dict[str, bytes]]) -> chain_pb2.Node:
 def root_by_definition(content: dict[bytes, bytes]) -> bytes:
     nibbles = {key.hex(): digest for key, digest in content.items()}
     return sha256(node_of("", slots_of("", nibbles)).SerializeToString()).digest()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.binary(min_size=1, max_size=1100), digests, st.sampled_from([1, 2])
+        )
+    )
+)
+def test_nodes_are_octets_that_protocol_buffers_write(listed):
+    given = listed[:17]
+    message = chain_pb2.Node(
+        children=[
+            chain_pb2.Child(sublocation=place, hash=digest, childtype=kind)
+            for place, digest, kind in given
+        ]
+        + [chain_pb2.Child()] * (17 - len(given))
+    )
+    made = [trie_node.make_child(*entry) for entry in given]
+    octets = message.SerializeToString()
+    children = trie_node.split(octets)
+    assert children[: len(given)] == made
+    assert trie_node.join(children) == octets
+    for slot, child in enumerate(children):
+        begin, end = trie_node.find(octets, slot)
+        assert octets[begin:end] == child
+    for child, (place, digest, kind) in zip(children, given, strict=False):
+        assert trie_node.location_of(child) == place
+        assert (trie_node.digest_of(child), child[-1]) == (digest, kind)
 
 
 class Kept:

@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from chain_anchor.bif import chain_pb2, trie
+from chain_anchor.bif import chain_pb2, trie, trie_node
 from chain_anchor.bif.errors import BlockError
 
 ONE, TWO, THREE, FOUR = (bytes([n]) * 32 for n in (1, 2, 3, 4))
@@ -25,7 +25,7 @@ def test_the_empty_root_is_the_one_that_live_chains_print():
     [("", "00"), ("3", "0130"), ("34", "0034"), ("348", "013480"), ("0", "0100")],
 )
 def test_a_location_says_whether_its_nibbles_are_even(nibbles, octets):
-    assert trie.location(nibbles).hex() == octets
+    assert trie_node.to_location(nibbles).hex() == octets
 
 
 def test_one_key_is_a_leaf_of_the_root():
@@ -39,12 +39,12 @@ def test_keys_share_nodes_as_the_documentation_draws_them():
     # bif-core2.0-doc, figure 10.2-6: 34876, 35, 35123 and 35678 under node 3.
     keys = {b"\x34\x87\x60": ONE, b"\x35": TWO, b"\x35\x12\x30": THREE}
     nodes = nodes_of(keys | {b"\x35\x67\x80": FOUR})
-    assert set(nodes) == {trie.location(place) for place in ("", "3", "35")}
-    three = chain_pb2.Node.FromString(nodes[trie.location("3")] or b"")
+    assert set(nodes) == {trie_node.to_location(place) for place in ("", "3", "35")}
+    three = chain_pb2.Node.FromString(nodes[trie_node.to_location("3")] or b"")
     assert three.children[4].hash == ONE
     assert three.children[5].childtype == chain_pb2.Child.INNER
-    assert three.children[5].hash == sha256(nodes[trie.location("35")]).digest()
-    below = chain_pb2.Node.FromString(nodes[trie.location("35")] or b"")
+    assert three.children[5].hash == sha256(nodes[trie_node.to_location("35")]).digest()
+    below = chain_pb2.Node.FromString(nodes[trie_node.to_location("35")] or b"")
     assert [below.children[slot].hash for slot in (16, 1, 6)] == [TWO, THREE, FOUR]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resolver.commands.pinned_chains import chains_of
+from resolver.client.known_chains import chains_of
 from resolver.errors import SetupError
 
 CHAIN = {"name": "main", "genesis": "ab" * 32, "validators": ["did:bid:efA"]}

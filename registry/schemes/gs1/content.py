@@ -8,6 +8,7 @@ currency codes (only their shape), company prefixes, the inside of coupons (8110
 """
 
 import calendar
+import functools
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -30,6 +31,9 @@ RIGHT: Final = "check digit right"
 REFERENCE_YEAR: Final = 2026
 """The year two-digit years are seen from (§7.12): a pure decoder has no clock, so it stands
 still (emulator convention); until 2076 it differs from a clock for years 50 away only."""
+
+MAX_REMEMBERED: Final = 4096
+"""Values remembered for each application identifier with a costly check."""
 
 _CENTURY: Final = 100
 _WINDOW: Final = 50
@@ -64,6 +68,8 @@ def acceptor(entry: ApplicationIdentifier) -> Callable[[str], str | None]:
     if entry.format == "N18":
         return lambda value: RIGHT if len(value) == 18 and is_right_18(value) else None
 
+    # Dates repeat among the codes of a day; working one out costs as much as a whole code.
+    @functools.lru_cache(maxsize=MAX_REMEMBERED)
     def accept(value: str) -> str | None:
         note = examine(entry, value)
         return None if isinstance(note, Problem) else note

@@ -15,6 +15,8 @@ final class Session {
     private static final long CONFIRM_MILLISECONDS = 20_000;
     private static final long POLL_MILLISECONDS = 20;
 
+    /** Name of the place, which every line has. */
+    final String place;
     final String url;
     /** A URL where nobody listens. */
     final String deadUrl;
@@ -37,6 +39,7 @@ final class Session {
 
     Session(Map<String, String> settings) {
         out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+        place = settings.get("place");
         url = settings.get("url");
         deadUrl = settings.get("deadUrl");
         domain = Integer.parseInt(settings.get("domain"));
@@ -64,6 +67,7 @@ final class Session {
     /** Writes what the SDK answered to one call. */
     void say(String step, Object answer) throws Exception {
         ObjectNode line = json.createObjectNode();
+        line.put("place", place);
         line.put("step", step);
         line.set("answer", json.valueToTree(answer));
         out.println(json.writeValueAsString(line));

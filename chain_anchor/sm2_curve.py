@@ -1,5 +1,7 @@
 """Arithmetic on the SM2 curve (GB/T 32918.1-2016, GB/T 32918.5-2017 §2).
 
+The handle protocol and the chain sign with it, each in a form of its own.
+
 Points at rest are a `Point`, x and y; points under way are Jacobian, so that one
 inversion at the end serves a whole multiplication. Multiples of G come from a
 table that leaves no doubling to do.
@@ -14,7 +16,7 @@ import functools
 import itertools
 from typing import NamedTuple
 
-from registry.errors import MalformedError
+from chain_anchor.errors import FormatError
 
 PRIME = 0xFFFFFFFE_FFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFF_00000000_FFFFFFFF_FFFFFFFF
 """The field has this many elements."""
@@ -88,7 +90,7 @@ def decode_point(octets: bytes) -> Point:
     """Read a point of 65 octets, or of 33 compressed (GB/T 32918.1 §4.2.9).
 
     Raises:
-        MalformedError: Another form, or not a point of the curve.
+        FormatError: Another form, or not a point of the curve.
     """
     form, x = octets[:1], int.from_bytes(octets[1 : NUMBER_OCTETS + 1])
     if form == b"\4" and len(octets) == 2 * NUMBER_OCTETS + 1:
@@ -96,9 +98,9 @@ def decode_point(octets: bytes) -> Point:
     elif form in {b"\2", b"\3"} and len(octets) == NUMBER_OCTETS + 1:
         point = _decompress(x, form[0] & 1)
     else:
-        raise MalformedError(f"SM2 point: 33 or 65 octets expected, {len(octets)} came")
+        raise FormatError(f"SM2 point: 33 or 65 octets expected, {len(octets)} came")
     if max(point) >= PRIME or point.y * point.y % PRIME != _right_side(point.x):
-        raise MalformedError("SM2 point is not on the curve")
+        raise FormatError("SM2 point is not on the curve")
     return point
 
 
