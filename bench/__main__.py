@@ -20,6 +20,8 @@ COMMANDS = {
     "peers": ("bench.peers.command", "other servers asked the same, side by side"),
     "registrations": ("bench.registrations", "durable and proven: in bulk, one by one"),
     "links": ("bench.links", "GS1 Digital Link redirects over HTTP"),
+    "anchoring": ("bench.anchoring", "what anchoring the log adds to a registration"),
+    "codes": ("bench.codes", "product codes decoded and resolved"),
     "limits": ("bench.limits.command", "a full cache, floods, a busy registry"),
     "growth": ("bench.growth.command", "14 to 35 secondary nodes, step by step"),
     "simulate": ("bench.simulate.command", "the tree at the scale of the nation"),

@@ -38,6 +38,7 @@ from resolver.fastpath import compiling
 from resolver.keys import SeededKeys
 from resolver.log_keys import LogKeys, log_origin
 from resolver.sealing import Sealing
+from resolver.topology import SCHEMES
 
 __all__ = ["homed_prefixes", "load_corpus", "register_running"]
 
@@ -88,9 +89,10 @@ def homed_prefixes(data: Path) -> tuple[str, ...]:
         directory.close()
     top = next((each for each in homes if _AUTHORITY in each), set())
     labels = [prefix.count(".") for prefix in top - {_AUTHORITY}]
-    # Enterprises stand two labels below the top-level node's prefix.
+    # Enterprises stand two labels below the top-level node's prefix, as codes may.
     depth = min(labels, default=0) + 2
-    return in_order(p for each in homes for p in each if p.count(".") == depth)
+    found = (p for each in homes for p in each if p.count(".") == depth)
+    return in_order(p for p in found if p.split(".")[-2] not in SCHEMES)
 
 
 def _stores(directory: DataDirectory) -> Iterator[tuple[str, LmdbStore]]:

@@ -15,7 +15,12 @@ from importlib import metadata
 from chain_anchor.errors import AnchorError
 from registry.errors import InvalidIdentifierError, RegistryError, StoreError
 from resolver.commands.console import fail
-from resolver.errors import ResolverError, SetupError, UnreachableError
+from resolver.errors import (
+    ResolverError,
+    SetupError,
+    UnreachableError,
+    UnreadableCodeError,
+)
 from resolver.parsers import identifiers, networks, proofs
 
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
@@ -59,8 +64,8 @@ def _outcome(error: ResolverError | RegistryError | AnchorError) -> tuple[int, s
             return MISUSE, error.hint
         case StoreError():
             return MISUSE, "idis doctor tells what is wrong with this machine"
-        case InvalidIdentifierError():
-            return MISUSE, "identifiers look like 88.118.7/SN0001"
+        case InvalidIdentifierError() | UnreadableCodeError():
+            return MISUSE, "identifiers look like 88.118.7/SN0001, GTINs 09521000100015"
         case UnreachableError():
             return UNREACHABLE, "is a network running? start one with: idis up"
         case _:

@@ -49,14 +49,16 @@ class SeededCode(NamedTuple):
 def code_records(enterprise: Enterprise) -> dict[str, tuple[SeededIdentifier, ...]]:
     """Return the records of codes and rules that exist after boot.
 
-    They are grouped by the prefix with which they are seeded: a code prefix, or the
-    enterprise's own for the rules of its own codes.
+    They are grouped by the prefix with which they are seeded: code prefixes, or the
+    enterprise's own for one without codes. The rules of its own codes come with the
+    first, so that a data directory of an earlier version gets them too.
     """
-    records: dict[str, tuple[SeededIdentifier, ...]] = {}
-    records[enterprise.prefix] = (_own_rules(enterprise),)
-    for code in code_prefixes(enterprise):
-        records[code.prefix] = tuple(_MAKERS[code.scheme](enterprise, code.prefix))
-    return records
+    records = {
+        code.prefix: tuple(_MAKERS[code.scheme](enterprise, code.prefix))
+        for code in code_prefixes(enterprise)
+    }
+    first = next(iter(records), enterprise.prefix)
+    return {**records, first: (*records.get(first, ()), _own_rules(enterprise))}
 
 
 def seeded_codes(enterprise: Enterprise) -> tuple[SeededCode, ...]:

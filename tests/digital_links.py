@@ -107,6 +107,7 @@ class Asked:
         self.names = []
         self.flags = OpFlag(0)
         self.failing = None
+        self.expires = 0.0
 
     def ask(self, query):
         name = query.request.handle.decode()
@@ -116,9 +117,10 @@ class Asked:
             return self.failing
         values = self.records.get(name.upper())
         if values is None:
-            return failure(ResponseCode.HANDLE_NOT_FOUND)
+            missing = failure(ResponseCode.HANDLE_NOT_FOUND)
+            return missing._replace(expires=self.expires)
         body = blob(query.request.handle) + encode_values(values)
-        return Reply(ResponseCode.SUCCESS, body)
+        return Reply(ResponseCode.SUCCESS, body, expires=self.expires)
 
 
 def node_with(records):
@@ -140,7 +142,8 @@ class Resolver:
     def __init__(self, records):
         below = {f"{CODE_PREFIX}/{path}": values for path, values in records.items()}
         self.node = node_with(below)
-        self.face = DigitalLinkFace(self.node, clock=lambda: 1_800_000_000.0)
+        self.now = 1_800_000_000.0
+        self.face = DigitalLinkFace(self.node, clock=lambda: self.now)
 
     @property
     def asked(self):

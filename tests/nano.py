@@ -167,8 +167,12 @@ class NanoServer:
             if self.faults.close_before_answer:
                 self._drop(peer)
                 return
-            for reply in self._answer(whole, "tcp", peer):
-                peer.sock.sendall(reply)
+            try:
+                for reply in self._answer(whole, "tcp", peer):
+                    peer.sock.sendall(reply)
+            except ConnectionError:  # who asked has gone
+                self._drop(peer)
+                return
             if self.faults.close_after_answer:
                 self._drop(peer)
                 return

@@ -5,7 +5,8 @@ AnchorError
 │   ├── EncodingError  base58, a key or an address breaks its format
 │   └── BlockError     a stored or shown block is not what its hashes say
 ├── StorageError       a chain cannot be read, written or opened
-│   └── CorruptChainError  what is stored is not what was written
+│   ├── CorruptChainError  what is stored is not what was written
+│   └── StorageFullError   there was no room; nothing was written, and it may work again
 ├── ChainStoppedError  a chain takes no transactions any more
 └── RefusedError       the node's answer to what it will not do: a code and a text
 
@@ -32,6 +33,10 @@ class StorageError(AnchorError):
 
 class CorruptChainError(StorageError):
     """What is stored of a chain is not what was written."""
+
+
+class StorageFullError(StorageError):
+    """There was no room for what was to be written; nothing of it was."""
 
 
 class ChainStoppedError(AnchorError):

@@ -2,7 +2,7 @@
 
     FILE           HAS
     data.mdb       the keys of `chain_anchor.bif.storage`, and the node's own:
-                   N...          what a node keeps beside the chain
+                   N...          what a node keeps beside the chain; never undone
                    U seq key     what a key had before block `seq`: 0, or 1 and a value;
                                  only of blocks after the oldest snapshot
     newest.commit  CRC-32 and number of the last transaction, written without a sync
@@ -15,6 +15,7 @@ that leads to an older tree is noticed.
 Each thread reads in views of its own. One writes.
 """
 
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from zlib import crc32
 import lmdb
 
 from chain_anchor.bif import storage
-from chain_anchor.bif.errors import CorruptChainError, StorageError
+from chain_anchor.bif.errors import CorruptChainError, StorageError, StorageFullError
 
 MAP_OCTETS: Final = 1 << 36
 """Most octets of a chain; only what is used takes room, in memory and on disk."""
@@ -38,6 +39,8 @@ _UNDO: Final = b"U"
 _U64: Final = struct.Struct("!Q")
 _NEWEST: Final = struct.Struct("!IQ")
 _NEWEST_FILE: Final = "newest.commit"
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PROBE_OCTETS: Final = 1 << 16
 
 
 class View:
@@ -136,9 +139,17 @@ class ChainStore:
         """Write all changes in one durable transaction.
 
         Raises:
-            StorageError: it could not be written; only after a full disk may one go on.
+            StorageFullError: there is no room; nothing was written, one may go on.
+            StorageError: it could not be written.
         """
         self._commit(changes)
+
+    def rows(self, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """List keys with a start and their values, in order; for the writing thread."""
+        row = self._reading.first(start, start)
+        while row is not None:
+            yield row
+            row = self._reading.first(start, row[0] + b"\0")
 
     def revert(self, seq: int, changes: storage.Changes) -> None:
         """Undo all blocks after one, and write other changes with it.
@@ -169,6 +180,11 @@ class ChainStore:
                 number = transaction.id()
                 _put(transaction, {**changes, _TRANSACTION: _U64.pack(number)})
         except lmdb.Error as error:
+            if _is_full(self.directory, error):
+                raise StorageFullError(
+                    f"the disk of {self.directory} is full ({error}); nothing was "
+                    "written"
+                ) from error
             raise _failed(self.directory, "cannot be written", error) from error
         self._reading.renew()
         self._keep(number)
@@ -271,6 +287,8 @@ def _remembered(transaction: Any, changes: storage.Changes) -> dict[bytes, bytes
     start = _UNDO + last
     found: dict[bytes, bytes] = {}
     for key in changes:
+        if key.startswith(NODE):
+            continue
         stored = transaction.get(key)
         old = b"\0" if stored is None else b"\1" + _checked(key, stored)
         found[start + key] = old
@@ -307,3 +325,19 @@ def _read_newest(descriptor: int) -> int:
 
 def _failed(directory: Path, what: str, error: Exception) -> StorageError:
     return StorageError(f"the chain in {directory} {what}: {error}")
+
+
+def _is_full(directory: Path, error: lmdb.Error) -> bool:
+    """Tell whether room was what lacked."""
+    # py-lmdb puts the operating system's words into the text, not the number.
+    if any(os.strerror(number) in str(error) for number in _NO_ROOM):
+        return True
+    if os.strerror(errno.EIO) not in str(error):
+        return False
+    # LMDB calls a write that the disk cut short an I/O error. Whether it was room
+    # that lacked shows when the file is made longer, which does it no harm.
+    try:
+        with (directory / "data.mdb").open("ab", buffering=0) as file:
+            return file.write(bytes(_PROBE_OCTETS)) != _PROBE_OCTETS
+    except OSError as failure:
+        return failure.errno in _NO_ROOM

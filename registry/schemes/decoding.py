@@ -10,6 +10,7 @@ a letter that only looks right is named and left. Emulator convention.
 """
 
 import functools
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
@@ -22,7 +23,9 @@ MAX_CHARACTERS = 2048
 _GS1_STARTS = frozenset("0123456789(]\x1d")
 _ECODE_STARTS = frozenset("1234")
 
-_SCHEMES: tuple[Callable[[str], tuple[Reading, ...]], ...] = (
+_Read = Callable[[str], tuple[Reading, ...]]
+
+_SCHEMES: tuple[_Read, ...] = (
     gs1.read,
     handle.read,
     vaa.read,
@@ -31,6 +34,11 @@ _SCHEMES: tuple[Callable[[str], tuple[Reading, ...]], ...] = (
     did.read,
 )
 """Best first: what has check digits, then the tree's own names."""
+
+_IDENTIFIER = re.compile(r"[3-9][0-9]{1,5}(?:\.[0-9]{1,20}){1,6}/[!-~]*[!-~]\Z")
+"""Numbers with dots and a slash; a number below 3 may begin an Ecode or an OID."""
+
+_new = tuple.__new__
 
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 
@@ -49,19 +57,23 @@ def decode(text: str, company_rules: Sequence[Rule] = ()) -> Decoded:
         company_rules: Rules of the enterprise whose own codes may come.
     """
     start = text[:1]
-    if start not in _GS1_STARTS or company_rules or not text.isascii():
+    if start not in _GS1_STARTS or company_rules or len(text) > MAX_CHARACTERS:
         return _decode(text, company_rules)
-    if len(text) > MAX_CHARACTERS or (start != "(" and ("." in text or "/" in text)):
-        return _decode(text, company_rules)
-    # Most codes by far: GTINs and element strings, which no other scheme but Ecode
-    # and company rules can take.
+    # Most codes by far: GTINs and element strings, which besides Ecode and company rules
+    # no other scheme can take unless there is a dot or slash; and identifiers, which
+    # no other scheme but VAA can.
     try:
-        readings = gs1.read(text)
+        if start == "(" or ("/" not in text and "." not in text and text.isascii()):
+            readings = gs1.read(text)
+        elif _IDENTIFIER.match(text):
+            readings = handle.read(text) + _read(vaa.read, text)
+        else:
+            return _decode(text, company_rules)
     except CodeError:
         return _decode(text, company_rules)
     if start in _ECODE_STARTS:
         readings += _read(ecode.read, text)
-    return Decoded(text, (), readings, _explain)
+    return _new(Decoded, (text, (), readings, _explain))
 
 
 def _decode(text: str, rules: Sequence[Rule]) -> Decoded:
@@ -90,7 +102,7 @@ def _readings(text: str, rules: Sequence[Rule]) -> tuple[Reading, ...]:
     return tuple(found)
 
 
-def _read(read: Callable[[str], tuple[Reading, ...]], text: str) -> tuple[Reading, ...]:
+def _read(read: _Read, text: str) -> tuple[Reading, ...]:
     try:
         return read(text)
     except CodeError:
@@ -122,8 +134,10 @@ def _explain(text: str, rules: Sequence[Rule] = ()) -> tuple[Rejection, ...]:
 
 def _rejections(text: str, rules: Sequence[Rule]) -> list[Rejection]:
     found: list[Rejection] = []
-    readers = [functools.partial(company.read, rules=rules)] if rules else []
-    for read in (*readers, *_SCHEMES):
+    readers = _SCHEMES
+    if rules:
+        readers = (functools.partial(company.read, rules=rules), *_SCHEMES)
+    for read in readers:
         try:
             read(text)
         except CodeError as error:

@@ -22,7 +22,7 @@ PROXY_HOSTS = ("hdl.handle.net", "doi.org", "dx.doi.org", "www.doi.org")
 _SCHEME = "handle"
 _URI_FORMS = ("hdl:", "info:hdl/", "doi:", "info:doi/")
 _PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]+)*")
-_BARE_PREFIX = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+_BARE_PREFIX = re.compile(r"[0-9]{1,5}|[0-9]+(?:\.[0-9]+)+")
 _LARGEST_OID_ROOT = 2
 _TIERS = ("national node", "secondary node", "enterprise")
 
@@ -47,6 +47,8 @@ def _reading(name: str, form: str) -> Reading:
     prefix, slash, suffix = name.partition("/")
     if not slash:
         prefix, suffix, form = _bare_prefix(name), "", "prefix"
+    elif prefix == "0.NA":
+        prefix, suffix, form = suffix, "", "prefix"
     _check(name, prefix)
     parts = _prefix_parts(prefix)
     if not suffix:
@@ -69,6 +71,8 @@ def _tiers(prefix: str) -> str:
 
 
 def _check(name: str, prefix: str) -> None:
+    if prefix[:4].upper() == "VAA0":
+        raise _rejected("the issuing agency of VAA", "a handle's prefix", 0)
     found = _PREFIX.match(prefix)
     end = found.end() if found else 0
     if end < len(prefix) or not prefix:

@@ -77,7 +77,9 @@ def look_up(reading: Reading, known: Container[str] = ()) -> LookUp:
         ):
             continue
         found = yield from _look_up_levels(reading.scheme, code_prefix, paths)
-        if found is not None:
+        # No GS1 company prefix begins another (GS1 General Specifications §1.4.4), so
+        # nobody else can have the code; arcs of an OID are delegated below each other.
+        if found is not None or reading.scheme == "gs1":
             return found
     return None
 

@@ -3,14 +3,18 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from registry.model.typed import Site
+from registry.schemes.decoding import decode
+from registry.schemes.lookup import Wanted
+from registry.schemes.reading import Decoded
 from resolver.client import request
 from resolver.client.answer import Answer, Result
+from resolver.client.code_conversation import reply_to, talk_about
+from resolver.client.code_memory import CodeMemory, Reply
 from resolver.client.conversation import (
     Conversation,
     Conversations,
@@ -19,6 +23,9 @@ from resolver.client.conversation import (
     Say,
     remember_no_login,
 )
+from resolver.client.flow import Flow
+from resolver.client.flow_aio import FlowCarrier
+from resolver.client.products import Asking, ProductAnswer, Steps, resolve_code
 from resolver.client.settings import (
     ClientSettings,
     check_concurrency,
@@ -64,6 +71,7 @@ class AsyncClient:
             self._settings.clock,
             time.monotonic,
         )
+        self._memory = CodeMemory()
         self._without_login: set[ServerAddress] = set()
 
     async def __aenter__(self) -> Self:
@@ -109,31 +117,75 @@ class AsyncClient:
         )
         return await self._hold(self._conversations.resolve(asked))
 
-    async def resolve_many(
+    def decode(self, text: str) -> Decoded:
+        """Say what a code may be: its readings, and why it is not something else.
+
+        Asks nobody; raises nothing for what is no code.
+        """
+        return decode(text)
+
+    async def resolve_product(
         self,
-        identifiers: Iterable[str],
+        code: str,
+        *,
+        company: str = "",
+        fresh: bool = False,
+        trace: bool = False,
+    ) -> ProductAnswer:
+        """Give the record that a code means: any code of any scheme.
+
+        Args:
+            code: As it was typed or scanned; an identifier, too.
+            company: Prefix of the enterprise whose own codes may come; they are read
+                by the rules that it declares.
+            fresh: Ask the nodes themselves, past the recursive node's cache.
+            trace: Ask every node on the way to the record oneself, for its hops.
+
+        Raises:
+            UnreadableCodeError: It is no code of any scheme.
+            CodeNotFoundError: Nothing is registered under it.
+            AmbiguousCodeError: It means several identifiers.
+            UnreachableError: Nobody answered in time.
+        """
+        steps = self._steps(code, Asking(self._memory, company, fresh))
+        product = await self._hold(talk_about(self._conversations, steps, fresh=fresh))
+        if not trace:
+            return product
+        return product._replace(answer=await self.trace(product.identifier))
+
+    def resolve_many(
+        self,
+        lines: Iterable[str],
         *,
         concurrency: int = 64,
         ordered: bool = True,
+        company: str = "",
+        fresh: bool = False,
     ) -> AsyncGenerator[Result, None]:
-        """Resolve a stream of identifiers; errors are results and do not end it.
+        """Resolve a stream of identifiers and codes, in any mix; lines of a file will do.
 
-        At most `concurrency` are asked for, or waiting to be taken, at once.
+        A line that fails is a result and does not end it. At most `concurrency` are
+        looked up, or waiting to be taken, at once, all on one TCP connection; more of
+        them cost less time each. `company` and `fresh` are as of `resolve_product`.
         """
         concurrency = check_concurrency(concurrency, self._settings)
-        source = iter(identifiers)
-        running: dict[asyncio.Task[Result], None] = {}
-        finished: asyncio.Queue[asyncio.Task[Result]] = asyncio.Queue()
-        try:
-            while self._fill(running, finished, source, concurrency):
-                task = next(iter(running)) if ordered else await finished.get()
-                result = await task
-                del running[task]
-                yield result
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        asking = Asking(self._memory, company, fresh)
+        flow = Flow(
+            iter(lines),
+            lambda text: self._steps(text, asking),
+            concurrency,
+            secrets.randbits(REQUEST_ID_BITS),
+            ordered=ordered,
+            fresh=fresh,
+        )
+
+        async def ask_alone(wanted: Wanted, deadline: float) -> Reply:
+            conversation = reply_to(self._conversations, wanted, fresh=fresh)
+            return await self._hold(conversation, deadline)
+
+        server = self._conversations.server
+        carrier = FlowCarrier(flow, server, ask_alone, self._settings)
+        return carrier.run()
 
     async def trace(
         self,
@@ -234,30 +286,15 @@ class AsyncClient:
             timeout_seconds=seconds,
         )
 
-    def _fill(
-        self,
-        running: dict[asyncio.Task[Result], None],
-        finished: "asyncio.Queue[asyncio.Task[Result]]",
-        source: Iterator[str],
-        concurrency: int,
-    ) -> bool:
-        """Start resolutions up to the limit; tell whether any are running."""
-        for identifier in islice(source, concurrency - len(running)):
-            task = asyncio.create_task(self._result(identifier))
-            running[task] = None
-            task.add_done_callback(finished.put_nowait)
-        return bool(running)
+    def _steps(self, text: str, asking: Asking) -> Steps:
+        return resolve_code(text, asking, time.monotonic(), self._settings.clock())
 
-    async def _result(self, identifier: str) -> Result:
-        try:
-            return Result(identifier, await self.resolve(identifier))
-        except ResolverError as error:
-            return Result(identifier, error)
-
-    async def _hold(self, conversation: Conversation[T]) -> T:
+    async def _hold(
+        self, conversation: Conversation[T], deadline: float | None = None
+    ) -> T:
         """Carry a conversation to its end."""
         loop = asyncio.get_running_loop()
-        deadline = self._settings.retry.deadline(loop.time())
+        deadline = deadline or self._settings.retry.deadline(loop.time())
         try:
             say = next(conversation)
             while True:

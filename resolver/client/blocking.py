@@ -11,10 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from registry.model.codes import ResponseCode
 from registry.model.typed import Site
+from registry.schemes.decoding import decode
+from registry.schemes.lookup import Wanted
+from registry.schemes.reading import Decoded
 from resolver.client import request
-from resolver.client.answer import Answer, Result, answer_from
+from resolver.client.answer import Answer, Result
+from resolver.client.code_conversation import reply_to, talk_about
+from resolver.client.code_memory import CodeMemory, Reply
 from resolver.client.conversation import (
     Conversation,
     Conversations,
@@ -23,13 +27,15 @@ from resolver.client.conversation import (
     Say,
     remember_no_login,
 )
+from resolver.client.flow import Flow
+from resolver.client.flow_blocking import FlowCarrier
+from resolver.client.products import Asking, ProductAnswer, Steps, resolve_code
 from resolver.client.settings import (
     ClientSettings,
     check_concurrency,
     required_logs,
 )
 from resolver.client.sockets import BlockingConnection, SocketTransport
-from resolver.client.window import Window
 from resolver.errors import ResolverError
 from resolver.session.draft import REQUEST_ID_BITS, Draft
 from resolver.session.exchange import ServerAddress
@@ -42,8 +48,6 @@ if TYPE_CHECKING:
     from chain_anchor.verified import Verified
 
 T = TypeVar("T")
-
-_REFERRALS = (ResponseCode.SERVICE_REFERRAL, ResponseCode.PREFIX_REFERRAL)
 
 
 class Client:
@@ -70,6 +74,7 @@ class Client:
             self._settings.clock,
             time.monotonic,
         )
+        self._memory = CodeMemory()
         self._without_login: set[ServerAddress] = set()
 
     def __enter__(self) -> Self:
@@ -115,24 +120,75 @@ class Client:
         )
         return self._hold(self._conversations.resolve(asked))
 
+    def decode(self, text: str) -> Decoded:
+        """Say what a code may be: its readings, and why it is not something else.
+
+        Asks nobody; raises nothing for what is no code.
+        """
+        return decode(text)
+
+    def resolve_product(
+        self,
+        code: str,
+        *,
+        company: str = "",
+        fresh: bool = False,
+        trace: bool = False,
+    ) -> ProductAnswer:
+        """Give the record that a code means: any code of any scheme.
+
+        Args:
+            code: As it was typed or scanned; an identifier, too.
+            company: Prefix of the enterprise whose own codes may come; they are read
+                by the rules that it declares.
+            fresh: Ask the nodes themselves, past the recursive node's cache.
+            trace: Ask every node on the way to the record oneself, for its hops.
+
+        Raises:
+            UnreadableCodeError: It is no code of any scheme.
+            CodeNotFoundError: Nothing is registered under it.
+            AmbiguousCodeError: It means several identifiers.
+            UnreachableError: Nobody answered in time.
+        """
+        steps = self._steps(code, Asking(self._memory, company, fresh))
+        product = self._hold(talk_about(self._conversations, steps, fresh=fresh))
+        if not trace:
+            return product
+        return product._replace(answer=self.trace(product.identifier))
+
     def resolve_many(
         self,
-        identifiers: Iterable[str],
+        lines: Iterable[str],
         *,
         concurrency: int = 64,
         ordered: bool = True,
+        company: str = "",
+        fresh: bool = False,
     ) -> Iterator[Result]:
-        """Resolve a stream of identifiers; errors are results and do not end it.
+        """Resolve a stream of identifiers and codes, in any mix; lines of a file will do.
 
-        At most `concurrency` are asked for, or waiting to be taken, at once, all on
-        one UDP socket.
+        A line that fails is a result and does not end it. At most `concurrency` are
+        looked up, or waiting to be taken, at once, all on one TCP connection; more of
+        them cost less time each. `company` and `fresh` are as of `resolve_product`.
         """
         concurrency = check_concurrency(concurrency, self._settings)
+        asking = Asking(self._memory, company, fresh)
+        flow = Flow(
+            iter(lines),
+            lambda text: self._steps(text, asking),
+            concurrency,
+            secrets.randbits(REQUEST_ID_BITS),
+            ordered=ordered,
+            fresh=fresh,
+        )
+
+        def ask_alone(wanted: Wanted, deadline: float) -> Reply:
+            conversation = reply_to(self._conversations, wanted, fresh=fresh)
+            return self._hold(conversation, deadline)
+
         server = self._conversations.server
-        if not self._settings.use_udp or server.udp_port is None:
-            return map(self._result, identifiers)
-        window = Window(self._transport, server, concurrency, ordered=ordered)
-        return self._through(window, identifiers)
+        carrier = FlowCarrier(flow, self._transport, server, ask_alone, self._settings)
+        return carrier.run()
 
     def trace(
         self,
@@ -233,44 +289,12 @@ class Client:
             timeout_seconds=seconds,
         )
 
-    def _through(self, window: Window, identifiers: Iterable[str]) -> Iterator[Result]:
-        """Send identifiers through a window; keep only those that are in it."""
-        names: dict[int, str] = {}
+    def _steps(self, text: str, asking: Asking) -> Steps:
+        return resolve_code(text, asking, time.monotonic(), self._settings.clock())
 
-        def requests() -> Iterator[Message | ResolverError]:
-            for number, identifier in enumerate(identifiers):
-                names[number] = identifier
-                yield self._request(identifier)
-
-        for number, outcome in window.run(requests()):
-            yield self._read(names.pop(number), outcome)
-
-    def _request(self, identifier: str) -> Message | ResolverError:
-        try:
-            return self._message(request.resolution(request.question(identifier)))
-        except ResolverError as error:
-            return error
-
-    def _read(self, identifier: str, outcome: Message | ResolverError) -> Result:
-        if isinstance(outcome, ResolverError):
-            return Result(identifier, outcome)
-        if outcome.header.response_code in _REFERRALS:
-            return self._result(identifier)
-        try:
-            now = self._settings.clock()
-            return Result(identifier, answer_from(identifier, outcome, now))
-        except ResolverError as error:
-            return Result(identifier, error)
-
-    def _result(self, identifier: str) -> Result:
-        try:
-            return Result(identifier, self.resolve(identifier))
-        except ResolverError as error:
-            return Result(identifier, error)
-
-    def _hold(self, conversation: Conversation[T]) -> T:
+    def _hold(self, conversation: Conversation[T], deadline: float | None = None) -> T:
         """Carry a conversation to its end."""
-        deadline = self._settings.retry.deadline(time.monotonic())
+        deadline = deadline or self._settings.retry.deadline(time.monotonic())
         try:
             say = next(conversation)
             while True:

@@ -7,7 +7,7 @@ prefix is not delegated, are kept for a minute at most. Threads may share a memo
 step is one operation on a dictionary.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from registry.model.value import Value
 
@@ -57,7 +57,7 @@ class CodeMemory:
         self._replies[name] = now + min(seconds, MAX_SECONDS), reply
 
 
-def _bound(kept: dict[str, object] | dict[str, None]) -> None:
+def _bound(kept: dict[str, Any]) -> None:
     """Forget everything when the room is used up: it is learned again in two answers."""
     if len(kept) >= MAX_REMEMBERED:
         kept.clear()

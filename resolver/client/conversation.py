@@ -28,18 +28,13 @@ from registry.model.identifier import (
 )
 from registry.model.typed import Interface, InterfaceType, Protocol, Server, Site
 from registry.model.value import Value
-from registry.schemes.lookup import Wanted
 from resolver.client import request
 from resolver.client.answer import Answer, answer_from, traced_from
-from resolver.client.code_memory import Reply
-from resolver.client.products import ProductAnswer, Steps
 from resolver.errors import (
     AccessError,
     BadAnswerError,
-    NotFoundError,
     ResolverError,
     UnreachableError,
-    ValuesNotFoundError,
     answer_error,
 )
 from resolver.session.draft import Draft
@@ -153,30 +148,6 @@ class Conversations:
             yield from self._walked(walk)
         hops = (first, *walk.hops)
         return traced_from(identifier, heard.response, self._clock(), hops)
-
-    def product(self, steps: Steps, *, fresh: bool) -> Conversation[ProductAnswer]:
-        """Resolve a code: ask its questions one by one."""
-        try:
-            wanted = next(steps)
-            while True:
-                try:
-                    reply = yield from self.reply_to(wanted, fresh=fresh)
-                except ResolverError as error:
-                    wanted = steps.throw(error)
-                else:
-                    wanted = steps.send(reply)
-        except StopIteration as end:
-            product: ProductAnswer = end.value
-            return product
-
-    def reply_to(self, wanted: Wanted, *, fresh: bool) -> Conversation[Reply]:
-        """Ask one question about a code; that there is nothing is a reply, too."""
-        try:
-            question = request.question(wanted.name, wanted.types, fresh=fresh)
-            answer = yield from self.resolve(question)
-        except (NotFoundError, ValuesNotFoundError) as error:
-            return Reply(error.code, message=error.message)
-        return Reply(answer.code, answer.values, answer.authoritative)
 
     def create(
         self, identifier: str, content: request.Content, *, overwrite: bool

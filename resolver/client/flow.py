@@ -19,10 +19,10 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from registry.errors import RegistryError
+from registry.errors import MalformedError, RegistryError
 from registry.model.codes import ResponseCode
 from registry.model.octets import Cursor
-from registry.model.value import read_values
+from registry.model.value import Value, read_values
 from registry.schemes.lookup import Wanted
 from resolver.client import request
 from resolver.client.answer import Result
@@ -91,6 +91,7 @@ class Flow:
         self._octets = 0
         self._done: dict[int, Result] = {}
         self._outgoing: list[bytes] = []
+        self._clock = 0.0
         self.alone: list[Flight] = []
         """Questions that the carrier asks on its own."""
 
@@ -98,14 +99,19 @@ class Flow:
         """Answers that nobody waited for."""
 
     @property
-    def idle(self) -> bool:
-        """Whether nothing is on its way."""
-        return not self._flying and not self.alone
+    def flying(self) -> bool:
+        """Whether questions are without an answer."""
+        return bool(self._flying)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a result can be taken."""
+        return self._given in self._done if self._ordered else bool(self._done)
 
     @property
     def over(self) -> bool:
         """Whether every line was read and its result taken."""
-        return not self._more and self.idle and not self._done
+        return not (self._more or self._flying or self.alone or self._done)
 
     def fill(self, clock: float) -> bytes:
         """Start codes up to the limits; give the octets to send.
@@ -135,6 +141,8 @@ class Flow:
             MalformedError: It is no stream of messages.
         """
         for whole in self._framer.receive(octets):
+            if len(whole) < _BODY:
+                raise MalformedError(f"answer of {len(whole)} octets, {_BODY} expected")
             request_id, code, flags, size = _HEAD.unpack_from(whole)
             flight = self._flying.pop(request_id, None)
             if flight is None:
@@ -217,20 +225,23 @@ class Flow:
 
     def _succeed(self, flight: Flight, whole: bytes, flags: int, size: int) -> None:
         try:
-            if flags & _DIGEST:
-                raise BadAnswerError(f"{flight.wanted.name}: a digest nobody asked for")
-            (name_size,) = _LENGTH.unpack_from(whole, _BODY)
-            cursor = Cursor(whole, _BODY + 4 + name_size, _BODY + size)
-            values = read_values(cursor)
-            cursor.finish("values")
+            values = _values(whole, flags, size)
         except (RegistryError, struct.error) as error:
             message = f"{flight.wanted.name}: answer cannot be read: {error}"
             self.fail(flight, BadAnswerError(message))
-        except BadAnswerError as error:
-            self.fail(flight, error)
         else:
             reply = Reply(_SUCCESS, values, bool(flags & _AUTHORITATIVE))
             self.reply(flight, reply)
+
+
+def _values(whole: bytes, flags: int, size: int) -> tuple[Value, ...]:
+    if flags & _DIGEST:
+        raise MalformedError("a digest of the request, which nobody asked for")
+    (name_size,) = _LENGTH.unpack_from(whole, _BODY)
+    cursor = Cursor(whole, _BODY + 4 + name_size, min(_BODY + size, len(whole)))
+    values = read_values(cursor)
+    cursor.finish("values")
+    return values
 
 
 def _text(whole: bytes) -> str:

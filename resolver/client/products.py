@@ -30,6 +30,7 @@ from resolver.errors import (
     AmbiguousCodeError,
     CodeNotFoundError,
     ResolverError,
+    UnreachableError,
     UnreadableCodeError,
     answer_error,
 )
@@ -134,6 +135,8 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
         tried.add(direct)
         try:
             one = yield from _resolve_reading(text, reading, asking, asked, now, clock)
+        except UnreachableError:
+            raise  # the other readings would only wait as long
         except ResolverError as error:
             failure = failure or error
         else:
@@ -152,14 +155,14 @@ def _resolve_reading(
 ) -> Generator[Wanted, Reply, ProductAnswer | None]:
     look = look_up(reading, asking.memory.known if not asking.fresh else ())
     reply: Reply | None = None
+    found: Found | None
     try:
         wanted = next(look)
         while True:
             reply = yield from _ask(wanted, asking, asked, now)
-            values = reply.values if reply.code == _SUCCESS else None
-            wanted = look.send(values)
+            wanted = look.send(reply.values if reply.code == _SUCCESS else None)
     except StopIteration as end:
-        found: Found | None = end.value
+        found = end.value
     if found is None:
         return None
     if len(found.identifiers) > 1:

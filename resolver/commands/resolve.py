@@ -13,6 +13,8 @@ from registry.model.identifier import canonical
 from resolver.client import Client
 from resolver.client.answer import Answer
 from resolver.client.known_logs import KnownLogs
+from resolver.client.products import ProductAnswer
+from resolver.commands.codes_shown import code_dict, is_identifier, show_product
 from resolver.commands.console import fail, print_json, say, show, table
 from resolver.commands.proven import hint_for, proven_line
 from resolver.commands.proven_answer import (
@@ -40,16 +42,26 @@ class ResolveOptions:
     proof: bool = False
     """Print only what the log proves."""
 
+    company: str = ""
+    """Prefix of the enterprise whose own codes may come."""
+
+    product: ProductAnswer | None = None
+    """How a code led to the identifier; None when an identifier was given."""
+
 
 def run(options: ResolveOptions) -> int:
-    """Resolve an identifier; 0 when it has values, 1 when it has not.
+    """Resolve an identifier or a code; 0 when it has values, 1 when it has not.
 
     Raises:
         InvalidIdentifierError: The name is no identifier.
+        UnreadableCodeError: Nor is it a code.
+        AmbiguousCodeError: It is a code that means several identifiers.
         AnswerError: The answer is no.
         UnreachableError: Nobody answered.
     """
     canonical(options.identifier.encode())
+    if not is_identifier(options.identifier):
+        options = _found(options)
     if not options.proof:
         return _print(options, _ask(options))
     try:
@@ -57,6 +69,14 @@ def run(options: ResolveOptions) -> int:
     except AnchorError as error:
         fail(f"the answer is not proven: {error}", hint_for(error))
         return 1
+
+
+def _found(options: ResolveOptions) -> ResolveOptions:
+    """Look a code up; what follows is about the identifier that it means."""
+    code, company = options.identifier, options.company
+    with Client(server_address(options.server)) as client:
+        product = client.resolve_product(code, company=company, fresh=options.fresh)
+    return replace(options, identifier=product.identifier, product=product)
 
 
 def _run_proven(options: ResolveOptions) -> int:
@@ -88,8 +108,13 @@ def _print(
 ) -> int:
     if options.json:
         proof = {} if verified is None else {"proof": proof_dict(verified)}
-        print_json({**as_dict(answer), **proof})
+        found = (
+            {} if options.product is None else {"product": code_dict(options.product)}
+        )
+        print_json({**as_dict(answer), **found, **proof})
     else:
+        if options.product is not None:
+            show_product(options.product)
         show_answer(answer)
         if verified is not None:
             say(proven_line(verified))

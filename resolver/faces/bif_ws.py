@@ -36,7 +36,7 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from chain_anchor.bif.api.envelopes import read_envelope
+from chain_anchor.bif.envelopes import read_envelope
 from chain_anchor.bif.api.pushes import Pushes
 from chain_anchor.bif.api.served import ServedChain
 from chain_anchor.bif.api.subscriber import RuleError, Subscriber

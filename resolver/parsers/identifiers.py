@@ -21,7 +21,17 @@ _LARGEST_INDEX = 0x7FFF_FFFF
 def add_resolve(commands: Commands) -> None:
     """Add `idis resolve`."""
     parser = commands.add_parser("resolve", help="ask the recursive node")
-    parser.add_argument("identifier", metavar="ID")
+    parser.add_argument(
+        "identifier",
+        metavar="ID_OR_CODE",
+        help="an identifier, or a code of any scheme",
+    )
+    parser.add_argument(
+        "--company",
+        metavar="PREFIX",
+        default="",
+        help="whose own codes may come; they are read by the rules it declares",
+    )
     add_repeatable(parser, "--type", "T", "only this type")
     add_repeatable(parser, "--index", "N", "only this index", convert=_index)
     parser.add_argument(
@@ -55,6 +65,7 @@ def _run_resolve(options: argparse.Namespace) -> int:
         json=options.json,
         server=options.server,
         proof=options.proof,
+        company=options.company,
     )
     return resolve.run(asked)
 

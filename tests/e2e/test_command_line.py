@@ -17,6 +17,8 @@ from resolver import running
 from resolver.client import Client
 from resolver.errors import AccessError, NotFoundError
 from resolver.running import RunningNetwork, start_network, stop_network
+from resolver.seeded_codes import code_records
+from resolver.topology import builtin_topology
 from tests.nano import closed_port
 
 DEADLINE_SECONDS = 60
@@ -724,7 +726,9 @@ def test_an_import_that_is_killed_goes_on_and_loses_nothing(idis, tmp_path):
 
 def seeded_count(network) -> int:
     prefixes = {p for node in network.ready["nodes"] for p in node["prefixes"]}
-    return len(network.ready["identifiers"]) + len(prefixes)
+    codes = map(code_records, builtin_topology(2).enterprises)
+    records = [name for item in codes for each in item.values() for name in each]
+    return len(network.ready["identifiers"]) + len(prefixes) + len(records)
 
 
 def test_progress_of_another_network_is_no_progress_here(idis, tmp_path):

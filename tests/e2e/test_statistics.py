@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 
 from registry.model.codes import ResponseCode
+from resolver.seeded_codes import code_records
 from resolver.statistics import Report
 from tests.e2e.networks import (
     FRESH,
@@ -93,9 +94,12 @@ async def test_the_top_counts_what_all_nodes_below_it_did(network):
 
 
 async def test_what_is_seeded_is_counted(network):
-    seeded = sum(
-        3 + len(enterprise.products)
-        for enterprise in network.settings.topology.enterprises
+    enterprises = network.settings.topology.enterprises
+    seeded = sum(3 + len(enterprise.products) for enterprise in enterprises)
+    seeded += sum(
+        len(records)
+        for enterprise in enterprises
+        for records in code_records(enterprise).values()
     )
     administrators = len(network.administrators)
     found = counts(network)

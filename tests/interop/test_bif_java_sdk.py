@@ -147,7 +147,6 @@ def test_the_sdk_refuses_with_its_own_code(run, step, code):
         ("contract-info-missing", 4, "contract account ({third})"),
         ("bad-public-key", 2, "Invalid public key(b06566)"),
         ("signature-not-hex", 2, "'sign_data' value must be Hex"),
-        ("send-long-remark", 2, "exceeds the limit(262144)."),
         ("bad-signature", 93, "signature weight is not enough"),
         ("send-wrong-key", 93, "signature weight is not enough"),
         ("metadata-low-weight", 93, "signature weight is not enough"),

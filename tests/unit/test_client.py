@@ -597,7 +597,7 @@ async def test_the_twins_have_one_shape():
         }
 
     assert shape(Client) == shape(AsyncClient)
-    assert len(shape(Client)) == 15
+    assert len(shape(Client)) == 17
 
 
 def test_the_blocking_client_never_loads_asyncio():

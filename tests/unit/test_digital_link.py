@@ -12,6 +12,12 @@ import pytest
 from registry.model.codes import ResponseCode
 from registry.schemes import gs1
 from resolver.chain import failure
+from resolver.faces.digital_link_memory import (
+    MAX_ENTRIES,
+    MAX_OCTETS,
+    RememberedRedirects,
+)
+from resolver.faces.exchange import Response
 from resolver.wire.codes import OpFlag
 from tests.digital_links import (
     CLASS,
@@ -77,31 +83,44 @@ async def test_r1_all_qualifiers_of_a_key_are_supported(resolver, path):
     assert (answer.status, answer.location) == (307, f"{SHOP}/en")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "00/095210001000000015",
-        "253/9521000100019X",
-        "255/9521000100019",
-        "401/95210001A",
-        "402/95210001000000019",
-        "414/9521000100019/254/A1",
-        "415/9521000100019/8020/B",
-        "417/9521000100019/7040/1ABC",
-        "8003/09521000100015A",
-        "8004/95210001A/7040/1ABC",
-        "8006/095210001000150102/21/A",
-        "8010/95210001A/8011/1",
-        "8013/95210001A",
-        "8017/952100010000000018/8019/1",
-        "8018/952100010000000018",
-    ],
-)
-async def test_r1_every_key_is_read_and_looked_for(resolver, path):
-    answer = await resolver.get(f"/{path}")
-    assert answer.status in (400, 404), answer.body
-    if answer.status == 404:
-        assert any(name.startswith("88.GS1.95210001") for name in resolver.asked)
+KEYS = {
+    "00": "00/095210001000000015",
+    "01": CLASS,
+    "253": "253/9521000100015X",
+    "255": "255/9521000100015123",
+    "401": "401/95210001A",
+    "402": "402/95210001000000015",
+    "410": "410/9521000100015",
+    "411": "411/9521000100015",
+    "412": "412/9521000100015",
+    "413": "413/9521000100015",
+    "414": "414/9521000100015",
+    "415": "415/9521000100015",
+    "416": "416/9521000100015",
+    "417": "417/9521000100015",
+    "8003": "8003/09521000100015A",
+    "8004": "8004/95210001A",
+    "8006": "8006/095210001000150102",
+    "8010": "8010/95210001A",
+    "8013": "8013/95210001AM",
+    "8017": "8017/952100010000000017",
+    "8018": "8018/952100010000000017",
+}
+VALUES = {"7040": "1ABC"}
+
+
+def test_r1_there_is_a_vector_for_each_key():
+    assert KEYS.keys() == gs1.KEYS.keys()
+
+
+@pytest.mark.parametrize("key", gs1.KEYS)
+async def test_r1_each_key_is_resolved_with_all_its_qualifiers(key):
+    path = KEYS[key]
+    resolver = Resolver({path: record(link("gs1:pip", SHOP))})
+    for qualifiers in ((), *gs1.KEYS[key]):
+        end = "".join(f"/{ai}/{VALUES.get(ai, '1')}" for ai in qualifiers)
+        answer = await resolver.get(f"/{path}{end}")
+        assert (answer.status, answer.location) == (307, SHOP), (end, answer.body)
 
 
 async def test_r2_head_is_answered_as_get(resolver):
@@ -175,7 +194,7 @@ async def test_r3_a_code_that_nobody_registered_is_404(resolver):
 @pytest.fixture
 def compressed():
     (reading, *_) = gs1.read(f"{ROOT}/{ITEM}")
-    uri = gs1.compress(reading, ROOT)
+    uri = gs1.compressed_uri(reading, ROOT)
     assert uri.startswith(ROOT)
     return uri.removeprefix(ROOT)
 
@@ -512,6 +531,58 @@ async def test_a_known_code_prefix_is_not_asked_about_again(resolver):
     resolver.asked.clear()
     await resolver.get(f"/{CLASS}")
     assert resolver.asked == [f"{CODE_PREFIX}/RULES", f"{CODE_PREFIX}/{CLASS}"]
+
+
+async def test_a_redirect_is_given_again_until_its_records_are_too_old(resolver):
+    resolver.node.responder.expires = resolver.now + 60
+    first = await resolver.get(f"/{CLASS}")
+    resolver.asked.clear()
+    again = await resolver.get(f"/{CLASS}")
+    assert (again.location, again.headers) == (first.location, first.headers)
+    assert resolver.asked == []
+    resolver.now += 60
+    resolver.node.responder.expires = resolver.now
+    await resolver.get(f"/{CLASS}")
+    assert resolver.asked
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"path": f"/{CLASS}/"},
+        {"query": "a=b"},
+        {"accept": "application/pdf"},
+        {"accept_language": "zh"},
+        {"host": "localhost:3000"},
+        {"cache_control": "no-cache"},
+    ],
+)
+async def test_a_redirect_is_not_given_to_another_request(resolver, other):
+    resolver.node.responder.expires = resolver.now + 60
+    await resolver.get(f"/{CLASS}")
+    resolver.asked.clear()
+    await resolver.get(**{"path": f"/{CLASS}", **other})
+    assert resolver.asked
+
+
+@pytest.mark.parametrize("query", ["linkType=linkset", "linkType=gs1:nosuch", "17=2"])
+async def test_only_redirects_are_remembered(resolver, query):
+    resolver.node.responder.expires = resolver.now + 60
+    await resolver.get(f"/{CLASS}", query)
+    assert len(resolver.face._remembered) == 0
+
+
+def test_remembered_redirects_are_bounded():
+    remembered = RememberedRedirects()
+    response = Response(307, b"x")
+    for number in range(MAX_ENTRIES + 10):
+        key = (b"%d" % number, b"", b"", b"", b"", False)
+        remembered.put(key, response, 10.0)
+    assert len(remembered) == MAX_ENTRIES
+    assert remembered.get((b"9", b"", b"", b"", b"", False), 1.0) is None
+    long = (b"a", b"x" * MAX_OCTETS, b"", b"", b"", False)
+    remembered.put(long, response, 10.0)
+    assert remembered.get(long, 1.0) is None
 
 
 async def test_no_cache_asks_past_what_is_remembered(resolver):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from resolver.code_prefixes import code_prefixes
 from resolver.dns.zones import zones_of
 from resolver.identities import make_administrators
 from resolver.keys import SeededKeys
@@ -95,6 +96,44 @@ def test_hosted_enterprises_are_served_by_their_secondary_node():
     assert nodes["maker"].prefixes == ("88.118.1",)
     assert nodes["maker"].parent == "cars"
     assert nodes["top"].delegated == ("88.118",)
+
+
+def test_every_code_prefix_lives_where_its_owners_prefix_does():
+    topology = builtin_topology(35)
+    nodes = planned(topology)
+    owned = [
+        code
+        for enterprise in topology.enterprises
+        for code in code_prefixes(enterprise)
+    ]
+    assert len(owned) == 3 * len(topology.enterprises)
+    top, *others = nodes[1:]
+    for code in owned:
+        here = [item for item in others if code in item.codes]
+        assert len(here) == 1
+        assert code.owner in here[0].prefixes
+    assert set(top.delegated_codes) == set(owned)
+    assert not any(item.delegated_codes for item in others)
+
+
+def test_every_code_prefix_has_its_parent_at_the_top_level_node():
+    topology = builtin_topology(35)
+    top = planned(topology)[1]
+    here = ["88", *(code.prefix for code in top.codes)]
+    assert set(here[1:4]) == {"88.GS1", "88.OID", "88.ECODE"}
+    assert len(set(here)) == len(here)
+    for number, code in enumerate(top.codes, 1):
+        assert code.owner == "88"
+        assert code.prefix.rpartition(".")[0] in here[:number]
+    for code in top.delegated_codes:
+        assert code.prefix not in here
+        assert code.prefix.rpartition(".")[0] in here
+
+
+def test_a_network_without_codes_has_the_schemes_all_the_same():
+    top = by_name(planned(custom()))["top"]
+    assert [code.prefix for code in top.codes] == ["88.GS1", "88.OID", "88.ECODE"]
+    assert top.delegated_codes == ()
 
 
 def test_only_the_recursive_node_keeps_nothing():

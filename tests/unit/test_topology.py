@@ -139,6 +139,18 @@ def test_builtin_gtins_are_in_the_range_for_demonstrations():
     assert all(len(gtin) == 13 and gtin.startswith("952") for gtin in gtins)
 
 
+def test_every_builtin_enterprise_has_codes_of_all_schemes():
+    for secondary in WHOLE.secondaries:
+        industry = secondary.prefix.rpartition(".")[2]
+        for each in secondary.enterprises:
+            own = each.prefix.rpartition(".")[2]
+            assert (each.gs1_company_prefix or "").startswith(f"952{industry}")
+            assert len(each.gs1_company_prefix or "") == 8
+            assert each.oid == f"2.999.{industry}.{own}"
+            assert (each.ecode or "")[0] == "1"
+            assert each.products[0].gtin
+
+
 def test_builtin_nodes_take_any_port():
     nodes = (WHOLE.top, WHOLE.recursive, *WHOLE.secondaries, *WHOLE.enterprises)
     assert {node.ports for node in nodes} == {Ports()}
@@ -189,6 +201,83 @@ def test_an_enterprise_without_products_seeds_its_title():
 
 
 # What users write.
+
+
+CODES = """
+gs1_company_prefix = "95210001"
+oid = "1.2.156.10001"
+ecode = "300017"
+"""
+HOSTED = 'prefix = "86.1.5"\n'
+OWN = 'prefix = "86.1.6"\n'
+
+
+def test_an_enterprise_has_the_codes_that_it_is_given():
+    first, second = small((HOSTED, HOSTED + CODES)).enterprises
+    assert first.gs1_company_prefix == "95210001"
+    assert (first.oid, first.ecode) == ("1.2.156.10001", "300017")
+    assert (second.gs1_company_prefix, second.oid, second.ecode) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ('"95210001"', '"95210"'),
+        ('"95210001"', '"9521000100010"'),
+        ('"95210001"', "95210001"),
+        ('"1.2.156.10001"', '"1.2"'),
+        ('"1.2.156.10001"', '"3.2.1"'),
+        ('"1.2.156.10001"', '"1.40.1"'),
+        ('"1.2.156.10001"', '"1.2.0156"'),
+        ('"1.2.156.10001"', '"1.2.156."'),
+        ('"300017"', '"30001"'),
+        ('"300017"', '"100017"'),
+        ('"300017"', '"500017"'),
+    ],
+)
+def test_a_wrong_code_is_refused(right, wrong):
+    message, _ = refusal((HOSTED, HOSTED + CODES.replace(right, wrong)))
+    key = next(line.split()[0] for line in CODES.splitlines() if right in line)
+    assert f"enterprise[0].{key}: expected" in message
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'gs1_company_prefix = "95210001"',
+        'gs1_company_prefix = "9521000"',
+        'gs1_company_prefix = "952100011"',
+        'oid = "1.2.156.10001"',
+        'oid = "1.2.156"',
+        'oid = "1.2.156.10001.7"',
+        'ecode = "300017"',
+    ],
+)
+def test_codes_of_two_enterprises_do_not_overlap(line):
+    message, _ = refusal((HOSTED, HOSTED + CODES), (OWN, f"{OWN}{line}\n"))
+    assert f"enterprise[1].{line.split()[0]}: expected" in message
+
+
+def test_object_identifiers_side_by_side_do_not_overlap():
+    line = 'oid = "1.2.156.100010"\n'
+    assert small((HOSTED, HOSTED + CODES), (OWN, OWN + line)).enterprises[1].oid
+
+
+def test_a_gtin_of_another_company_prefix_is_refused():
+    codes = CODES.replace("95210001", "95210002")
+    message, _ = refusal((HOSTED, HOSTED + codes))
+    assert "product[0].gtin: expected a GTIN of the company prefix 95210002" in message
+
+
+def test_a_gtin_of_8_digits_is_of_no_company_prefix():
+    topology = small((HOSTED, HOSTED + CODES), ("9521000100015", "96385074"))
+    assert topology.enterprises[0].products[0].gtin == "96385074"
+
+
+@pytest.mark.parametrize("scheme", ["GS1", "oid", "Ecode"])
+def test_no_secondary_node_has_the_prefix_of_a_scheme(scheme):
+    message, _ = refusal(('prefix = "86.2"', f'prefix = "86.{scheme}"'))
+    assert "secondary[1].prefix: expected another last label than GS1" in message
 
 
 def test_a_short_file_gets_defaults():

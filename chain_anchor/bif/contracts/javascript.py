@@ -298,12 +298,12 @@ def _frames(stack: str) -> list[_Frame]:
     return [frame for frame in frames if not frame.is_inner]
 
 
-def _syntax(text: str, line: int) -> RefusedError:
+def _syntax(text: str, line: int) -> ContractError:
     details: dict[str, object] = {"exception": text}
     if line:
         details["linenum"] = line
     told = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
-    return RefusedError(ErrorCode.CONTRACT_SYNTAX_ERROR, told)
+    return ContractError(ErrorCode.CONTRACT_SYNTAX_ERROR, told, details)
 
 
 def _line(stack: str) -> int:

@@ -17,12 +17,13 @@ from registry.schemes.gs1.digital_link import (
     query_elements,
     read_uri,
 )
-from registry.schemes.gs1.fields import Element, reading_from, rejected
+from registry.schemes.gs1.fields import Element, part_of, reading_from, rejected
 from registry.schemes.gs1.pairs import KEYS
 from registry.schemes.reading import CodeError, Reading
 
-_WORD: Final = re.compile("[-0-9A-Z_a-z]{6,}")
-"""A shorter word holds no key: nothing to try."""
+_WORD: Final = re.compile("[-0-9A-Z_a-z]+")
+_LEAST_CHARACTERS: Final = 6
+"""A shorter word alone holds no key: nothing to try."""
 
 
 def read_link(text: str) -> tuple[Reading, ...]:
@@ -50,7 +51,9 @@ def _may_be_compressed(address: Address) -> bool:
     segments = address.segments
     if not segments or not _WORD.fullmatch(segments[-1].text):
         return False
-    return not any(segment.text in KEYS for segment in segments[-2::-2])
+    if len(segments) > 2 and segments[-3].text in KEYS:
+        return True
+    return len(segments[-1].text) >= _LEAST_CHARACTERS
 
 
 def read_compressed(text: str, address: Address | None = None) -> tuple[Reading, ...]:
@@ -79,15 +82,24 @@ def _read_word(address: Address, *, by_digits: bool) -> Reading:
     notes: list[str] = []
     held = decompress(word.text, word.at, by_digits=by_digits)
     elements = [Element(ai, value, word.at, word.at) for ai, value in held.pairs]
+    for element in elements:
+        _check_inside(element)
     before = address.segments[:-1]
     if len(before) >= 2 and before[-2].text in KEYS:
         elements = path_elements(before[-2:], notes) + elements
     elements += query_elements(address.pairs)
-    for element in elements:
-        if element.value_at == word.at:
-            # A position inside the value is none inside the word.
-            element.value_at = element.ai_at = word.at
     reading = reading_from(COMPRESSED, elements, tuple(notes))
     if not any(part.key in KEYS for part in reading.parts):
-        raise rejected(COMPRESSED, "no primary key in the word", word.at, "(01), (00), ...")
+        raise rejected(
+            COMPRESSED, "no primary key in the word", word.at, "(01), (00), ..."
+        )
     return reading
+
+
+def _check_inside(element: Element) -> None:
+    """Check a value of the word; a place inside the value is none inside the word."""
+    try:
+        part_of(COMPRESSED, element)
+    except CodeError as error:
+        rejections = (r._replace(position=element.ai_at) for r in error.rejections)
+        raise CodeError(*rejections) from error

@@ -84,7 +84,7 @@ _FOREIGN: Final = "F"
 
 
 def _value_bits(digits: int) -> int:
-    return (10**digits - 1).bit_length()
+    return int(10**digits - 1).bit_length()
 
 
 def _components(ai: str) -> Iterator[Component]:
@@ -125,14 +125,12 @@ def compress(pairs: tuple[tuple[str, str], ...]) -> str:
     for ai, value in sorted(values.items()):
         bits += _nibbles(ai) + _value(ai, value)
     bits += "0" * (-len(bits) % 6)
-    return "".join(
-        ALPHABET[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6)
-    )
+    return "".join(ALPHABET[int(bits[at : at + 6], 2)] for at in range(0, len(bits), 6))
 
 
 def _best_shorthands(ais: set[str]) -> list[str]:
     """Pick shorthands greedily, the one that saves most digits first."""
-    chosen = []
+    chosen: list[str] = []
     left = set(ais)
     usable = {name: v for name, v in SHORTHANDS.items() if name not in _DISPUTED}
     while True:
@@ -241,20 +239,24 @@ def decompress(word: str, at: int = 0, *, by_digits: bool = False) -> Decompress
                 raise bits.wrong(f"({ai}) comes twice", "each identifier once")
             pairs[ai] = "".join(_take_run(bits, part) for part in _LAYOUTS[ai])
     if bits.left and bits.take(bits.left):
-        raise bits.wrong("bits are left over at the end", "zeros that fill the last character")
+        raise bits.wrong(
+            "bits are left over at the end", "zeros that fill the last character"
+        )
     return Decompressed(tuple(pairs.items()), tuple(others.items()))
 
 
 def _check_word(word: str, at: int) -> None:
     if len(word) > MAX_CHARACTERS:
-        raise rejected(COMPRESSED, f"{len(word)} characters", at, f"at most {MAX_CHARACTERS}")
+        raise rejected(
+            COMPRESSED, f"{len(word)} characters", at, f"at most {MAX_CHARACTERS}"
+        )
     for index, character in enumerate(word):
         if character not in ALPHABET:
             expected = "a letter, a digit, - or _"
             raise rejected(COMPRESSED, f"{character!r}", at + index, expected)
 
 
-def _identifiers(bits: _Bits, octet: str, by_digits: bool) -> tuple[str, ...]:  # noqa: FBT001
+def _identifiers(bits: _Bits, octet: str, by_digits: bool) -> tuple[str, ...]:
     if octet in SHORTHANDS:
         members = SHORTHANDS[octet]
         return tuple(sorted(members)) if by_digits and octet in _DISPUTED else members

@@ -10,14 +10,15 @@ currency codes (only their shape), company prefixes, the inside of coupons (8110
 import calendar
 import functools
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from registry.schemes.gs1.application_identifiers import (
-    SET_NAMES,
-    SEPARATOR,
-    ApplicationIdentifier,
     CHARACTERS,
+    SEPARATOR,
+    SET_NAMES,
+    ApplicationIdentifier,
     Component,
 )
 from registry.schemes.gs1.check_digits import (
@@ -103,7 +104,9 @@ def _explain(entry: ApplicationIdentifier, value: str) -> Problem:
     if len(value) < max(entry.least, 1):
         reason = f"value of {name} is too short ({len(value)} characters)"
         return Problem(len(value), reason, length_text(entry))
-    return Problem(0, f"value of {name} has the wrong shape", f"the format {entry.format}")
+    return Problem(
+        0, f"value of {name} has the wrong shape", f"the format {entry.format}"
+    )
 
 
 def _component_at(components: tuple[Component, ...], offset: int) -> Component | None:
@@ -115,23 +118,33 @@ def _component_at(components: tuple[Component, ...], offset: int) -> Component |
     return None
 
 
+_LOOKALIKES_TEXT: Final = {
+    # Cyrillic capitals.
+    "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u04ae": "ABCEHIJKMOPSTXY",
+    # Cyrillic small letters.
+    "\u0430\u0441\u0435\u0456\u0458\u043e\u0440\u0455\u0445\u0443": "aceijopsxy",
+    # Greek capitals.
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7": "ABEZHIKMNOPTYX",
+    # Dashes, slashes, a quotation mark, the Chinese zero.
+    "\u2212\u2010\u2013\u2014\u2044\u2215\u2019\u3007": "----//'0",
+}
 _LOOKALIKES: Final = {
-    **dict(zip("АВСЕНІЈКМОРЅТХҮ", "ABCEHIJKMOPSTXY", strict=True)),
-    **dict(zip("асеіјорѕху", "aceijopsxy", strict=True)),
-    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),
-    **dict(zip("٠۰०০੦〇", "000000", strict=True)),
-    **{"−": "-", "‐": "-", "–": "-", "—": "-", "⁄": "/", "∕": "/", "’": "'"},
+    other: twin
+    for others, twins in _LOOKALIKES_TEXT.items()
+    for other, twin in zip(others, twins, strict=True)
 }
 
 
 def describe(character: str) -> str:
-    """Name a character so that look-alikes and invisible ones show: `'О' (U+041E ...)`."""
+    """Name a character so that look-alikes and invisible ones show, by its code point."""
     if character == SEPARATOR:
         return "a separator (FNC1)"
     if character.isascii() and character.isprintable():
         return f"{character!r}"
     shown = f"{character!r} (U+{ord(character):04X})"
     twin = _LOOKALIKES.get(character)
+    if twin is None and character.isdecimal():
+        twin = str(unicodedata.decimal(character))
     return f"{shown}, which only looks like {twin!r}," if twin else shown
 
 
@@ -159,7 +172,7 @@ def _day(text: str, offset: int = 0, *, may_be_00: bool = False) -> Note:
     return _calendar_day(_year_of(int(text[:2])), text[2:6], offset + 2, may_be_00)
 
 
-def _calendar_day(year: int, text: str, offset: int, may_be_00: bool = False) -> Note:  # noqa: FBT001,FBT002
+def _calendar_day(year: int, text: str, offset: int, may_be_00: bool = False) -> Note:
     month, day = int(text[:2]), int(text[2:4])
     if not 1 <= month <= 12:
         return Problem(offset, f"month {text[:2]}", "01 to 12")

@@ -26,16 +26,38 @@ _URI: Final = re.compile(
     re.IGNORECASE,
 )
 _NAMES: Final = {
-    **{"gtin": "01", "itip": "8006", "gmn": "8013", "cpid": "8010", "gln": "414"},
-    **{"payTo": "415", "gsrnp": "8017", "gsrn": "8018", "gcn": "255", "sscc": "00"},
-    **{"gdti": "253", "ginc": "401", "gsin": "402", "grai": "8003", "giai": "8004"},
-    **{"party": "417", "shipTo": "410", "billTo": "411", "purchasedFrom": "412"},
-    **{"shipFor": "413", "cpv": "22", "lot": "10", "ser": "21", "cpsn": "8011"},
-    **{"glnx": "254", "refno": "8020", "srin": "8019"},
+    "gtin": "01",
+    "itip": "8006",
+    "gmn": "8013",
+    "cpid": "8010",
+    "gln": "414",
+    "payTo": "415",
+    "gsrnp": "8017",
+    "gsrn": "8018",
+    "gcn": "255",
+    "sscc": "00",
+    "gdti": "253",
+    "ginc": "401",
+    "gsin": "402",
+    "grai": "8003",
+    "giai": "8004",
+    "party": "417",
+    "shipTo": "410",
+    "billTo": "411",
+    "purchasedFrom": "412",
+    "shipFor": "413",
+    "cpv": "22",
+    "lot": "10",
+    "ser": "21",
+    "cpsn": "8011",
+    "glnx": "254",
+    "refno": "8020",
+    "srin": "8019",
 }
 """Names that stood for application identifiers before URI Syntax 1.3."""
 
 _GTIN_LENGTHS: Final = (8, 12, 13)
+
 
 class Segment(NamedTuple):
     """A piece of a path between slashes, and where it begins in the URI."""
@@ -117,7 +139,9 @@ def _no_key(segments: tuple[Segment, ...], end: int) -> CodeError:
         if _numeric(segment.text) in KEYS:
             odd = segments[-1]
             if index == len(segments) - 1:
-                return rejected(FORM, f"/{segment.text}/ without a value", end, "a value")
+                return rejected(
+                    FORM, f"/{segment.text}/ without a value", end, "a value"
+                )
             reason = f"{odd.text!r} has no value after it"
             return rejected(FORM, reason, odd.at, "/AI/value pairs to the end")
     at = segments[0].at if segments else end
@@ -134,7 +158,9 @@ def path_elements(segments: tuple[Segment, ...], notes: list[str]) -> list[Eleme
     for name, value in zip(segments[::2], segments[1::2], strict=True):
         ai = _numeric(name.text)
         if ai != name.text:
-            notes.append(f"/{name.text}/ means ({ai}): dropped from the standard in 1.3")
+            notes.append(
+                f"/{name.text}/ means ({ai}): dropped from the standard in 1.3"
+            )
         if ai not in TABLE:
             reason = f"{name.text!r} is no application identifier"
             raise rejected(FORM, reason, name.at, "a qualifier of the key, as digits")
@@ -172,7 +198,9 @@ def percent_decode(segment: Segment) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
-        raise rejected(FORM, "percent-encoded octets are not UTF-8", segment.at, "UTF-8") from error
+        raise rejected(
+            FORM, "percent-encoded octets are not UTF-8", segment.at, "UTF-8"
+        ) from error
 
 
 def _check_qualifiers(segments: tuple[Segment, ...], ais: list[str]) -> None:

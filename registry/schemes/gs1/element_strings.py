@@ -50,7 +50,7 @@ def read_bracketed(text: str) -> Reading:
     pieces = text.split("(")
     del pieces[0]
     for piece in pieces:
-        ai, bracket, value = piece.partition(")")
+        ai, _, value = piece.partition(")")
         field = FIELDS.get(ai)
         if field is None:
             break
@@ -63,7 +63,9 @@ def read_bracketed(text: str) -> Reading:
         shape = shape_of(tuple(ais))
         if not shape.forbidden and len(set(ais)) == len(ais) and ais and text[0] == "(":
             if shape.order is None:
-                return new(Reading, (SCHEME, BRACKETED, text, tuple(parts), shape.notes))
+                return new(
+                    Reading, (SCHEME, BRACKETED, text, tuple(parts), shape.notes)
+                )
             return reading_of(BRACKETED, parts, shape)
     return _read_bracketed_carefully(text)
 
@@ -82,7 +84,9 @@ def _read_bracketed_carefully(text: str) -> Reading:
 def _without_spaces(text: str, spaces: tuple[re.Match[str], ...]) -> Reading:
     """Read a text with spaces at its brackets, as people print them; positions stay."""
     kept = [
-        at for at in range(len(text)) if not any(s.start() <= at < s.end() for s in spaces)
+        at
+        for at in range(len(text))
+        if not any(s.start() <= at < s.end() for s in spaces)
     ]
     bare = "".join(text[at] for at in kept)
     elements = _bracketed_elements(bare)
@@ -119,8 +123,12 @@ def _check_inner_brackets(ai: str, value: str, start: int) -> None:
 
 def _no_first_identifier(text: str) -> Exception:
     mark = _BRACKETED_IDENTIFIER.match(text)
-    if mark:
+    if mark and mark[1]:
         return unknown_identifier(BRACKETED, mark[1], 1)
+    if mark:
+        return rejected(
+            BRACKETED, "nothing in the brackets", 1, "an application identifier"
+        )
     if text.startswith("("):
         return rejected(BRACKETED, "a bracket is not closed", 0, "(NN)")
     expected = "an application identifier in brackets"
@@ -194,6 +202,9 @@ def _no_identifier(text: str, at: int, ai: str) -> Exception:
     if ai.isascii() and ai.isdigit() and len(ai) > 1:
         return unknown_identifier(PLAIN, ai, at)
     bad = next((n for n, c in enumerate(ai) if c not in "0123456789"), len(ai))
+    if text[at + bad : at + bad + 1] == "(":
+        reason = "mixed separators: a bracket after an element string without"
+        raise rejected(PLAIN, reason, at + bad, "brackets everywhere, or FNC1 and none")
     what = describe(text[at + bad]) if at + bad < len(text) else "the end"
     expected = "an application identifier (2 to 4 digits)"
     return rejected(PLAIN, f"{what} in place of a digit", at + bad, expected)

@@ -32,6 +32,7 @@ _SHAPE: Final = re.compile(
     r"urn:epc:(?P<kind>id|tag|raw|idpat|class):(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
 _RAW: Final = re.compile(r"(?P<bits>[1-9][0-9]{0,3})\.x(?P<hexadecimal>[0-9A-F]+)")
+_HEXADECIMAL: Final = re.compile("[0-9A-Fa-f]+")
 _ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
 _SAFE: Final = "!'()*+,-.:;=_"
 """What an EPC URI writes as it is, besides letters and digits (§6.3); `.` only in the last
@@ -49,7 +50,9 @@ def read_epc_uri(text: str) -> Reading:
     """
     match = _SHAPE.fullmatch(text)
     if not match:
-        expected = "urn:epc:id:, urn:epc:tag:, urn:epc:class:, urn:epc:idpat: or urn:epc:raw:"
+        expected = (
+            "urn:epc:id:, urn:epc:tag:, urn:epc:class:, urn:epc:idpat: or urn:epc:raw:"
+        )
         raise rejected(URI, "no EPC URI", 0, expected)
     kind, start = match["kind"].lower(), match.start("rest")
     if kind == "raw":
@@ -77,7 +80,9 @@ def _read_identity(kind: str, rest: str, at: int) -> Reading:
     fields = _fields(scheme, body, at, URI)
     if kind == "idpat" or fields[-1] == "*":
         if kind != "idpat" or fields[-1] != "*" or scheme.fields < 3:
-            raise rejected(URI, "a pattern", at, "urn:epc:idpat:sgtin:….….* or an identity")
+            raise rejected(
+                URI, "a pattern", at, "urn:epc:idpat:sgtin:….….* or an identity"
+            )
         fields, notes = (*fields[:-1], ""), ("any serial: the class",)
     return _reading(URI, scheme, fields, at, notes)
 
@@ -121,8 +126,10 @@ def _check_company(form: str, scheme: Scheme, fields: tuple[str, ...], at: int) 
         return
     at += len(company) + 1
     wanted = scheme.digits - len(company)
-    if len(reference) != wanted or not (reference.isascii() and reference.isdigit() or not wanted):
-        reason = f"reference {reference!r} after a company prefix of {len(company)} digits"
+    if len(reference) != wanted or not re.fullmatch("[0-9]*", reference):
+        reason = (
+            f"reference {reference!r} after a company prefix of {len(company)} digits"
+        )
         raise rejected(form, reason, at, f"{wanted} digits")
 
 
@@ -153,8 +160,8 @@ def _read_raw(rest: str, at: int) -> Reading:
 
 
 def is_epc_binary(text: str) -> bool:
-    """Tell if a text could be the hexadecimal digits of an EPC, by length and header."""
-    return len(text) >= epc_binary.MIN_DIGITS and epc_binary.header_of(text) is not None
+    """Tell if a text could be the hexadecimal digits of an EPC memory bank."""
+    return len(text) >= epc_binary.MIN_DIGITS and bool(_HEXADECIMAL.fullmatch(text))
 
 
 def read_epc_binary(text: str, at: int = 0) -> Reading:
@@ -200,7 +207,9 @@ def epc_fields(
         return None
     ais = {ai for ai, _value in pairs}
     for scheme in SCHEMES.values():
-        if scheme.ai == pairs[0][0] and (scheme.serial in ais or scheme.serial in ("", "+", "254")):
+        if scheme.ai == pairs[0][0] and (
+            scheme.serial in ais or scheme.serial in ("", "+", "254")
+        ):
             fields = split(scheme, pairs, company_digits)
             if fields is not None:
                 return scheme, fields

@@ -26,9 +26,13 @@ _WORD_BITS: Final = 16
 
 
 class Field(NamedTuple):
-    """A run of bits: `number`, `text` (7 bits a character), `numeric` (digits after a 1),
-    `digits` (a number padded to the digits of the partition), `characters` (6 bits each,
-    ended by six zeros)."""
+    """A run of bits and how they are read.
+
+    ``kind`` is `number`, `fixed` (a number padded to ``digits``), `text` (7 bits a
+    character, zeros behind), `numeric` (digits, with a 1 in front) or, of references only,
+    `digits` (padded to what the partition leaves) and `characters` (6 bits each, ended by
+    six zeros).
+    """
 
     kind: str
     bits: int
@@ -71,8 +75,12 @@ def _rows() -> Iterator[Encoding]:
     yield Encoding("cpi-96", 0x3C, "cpi", 51, number, 0, (Field(number, 31),))
     yield Encoding("cpi-var", 0x3D, "cpi", 0, "characters", 0, (Field(number, 40),))
     itip = (_PIECE, _PIECE)
-    yield Encoding("itip-110", 0x40, "itip", 44, "digits", 13, (*itip, Field(number, 38)))
-    yield Encoding("itip-212", 0x41, "itip", 44, "digits", 13, (*itip, Field(text, 140)))
+    yield Encoding(
+        "itip-110", 0x40, "itip", 44, "digits", 13, (*itip, Field(number, 38))
+    )
+    yield Encoding(
+        "itip-212", 0x41, "itip", 44, "digits", 13, (*itip, Field(text, 140))
+    )
 
 
 ENCODINGS: Final = {encoding.name: encoding for encoding in _rows()}
@@ -225,7 +233,9 @@ def encode(
     bits = f"{encoding.header:08b}{filter_value:03b}{12 - len(company):03b}"
     bits += f"{int(company):0{_COMPANY_BITS[len(company)]}b}"
     runs = [_put_reference(encoding, company, reference)]
-    runs += [_put(field, value) for field, value in zip(encoding.fields, rest, strict=True)]
+    runs += [
+        _put(field, value) for field, value in zip(encoding.fields, rest, strict=True)
+    ]
     for run in runs:
         if run is None:
             return None
@@ -237,7 +247,9 @@ def encode(
 
 def _put_reference(encoding: Encoding, company: str, reference: str) -> str | None:
     if encoding.reference == "characters":
-        return "".join(f"{ord(character) & 0x3F:06b}" for character in reference) + "0" * 6
+        return (
+            "".join(f"{ord(character) & 0x3F:06b}" for character in reference) + "0" * 6
+        )
     width = encoding.joint_bits - _COMPANY_BITS[len(company)]
     kind = "fixed" if encoding.reference == "digits" else encoding.reference
     return _put(Field(kind, width, len(reference)), reference)

@@ -98,7 +98,11 @@ def split(
     else:
         digits = value[: scheme.digits]
         if scheme.leads:
-            digits = digits[1 : company_digits + 1] + digits[0] + digits[company_digits + 1 :]
+            digits = (
+                digits[1 : company_digits + 1]
+                + digits[0]
+                + digits[company_digits + 1 :]
+            )
         fields = [digits[:company_digits], digits[company_digits:]]
     fields += _rest(scheme, value, values)
     may_be_empty = scheme.digits == MAX_COMPANY and not fields[1]

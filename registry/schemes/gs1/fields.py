@@ -38,9 +38,7 @@ class Element:
         self.ai, self.value, self.ai_at, self.value_at = ai, value, ai_at, value_at
 
 
-def rejected(
-    form: str, reason: str, position: int | None, expected: str
-) -> CodeError:
+def rejected(form: str, reason: str, position: int | None, expected: str) -> CodeError:
     """Make the error of a text that is no GS1 code."""
     return CodeError(Rejection(SCHEME, form, reason, position, expected))
 
@@ -56,9 +54,7 @@ def part_of(form: str, element: Element) -> Part:
         raise unknown_identifier(form, element.ai, element.ai_at)
     note = examine(entry, element.value)
     if isinstance(note, Problem):
-        raise rejected(
-            form, note.reason, element.value_at + note.offset, note.expected
-        )
+        raise rejected(form, note.reason, element.value_at + note.offset, note.expected)
     return Part(element.ai, element.value, entry.title, note)
 
 
@@ -96,9 +92,7 @@ def reading_from(
     return reading_of(form, parts, shape, notes)
 
 
-def _forbidden(
-    form: str, pair: tuple[str, str], seen: dict[str, Element]
-) -> CodeError:
+def _forbidden(form: str, pair: tuple[str, str], seen: dict[str, Element]) -> CodeError:
     one, other = pair
     later = max(pair, key=lambda ai: seen[ai].ai_at)
     reason = f"({one}) {TABLE[one].title} must not stand beside ({other})"

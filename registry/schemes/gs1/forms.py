@@ -19,16 +19,27 @@ from registry.schemes.reading import CodeError, Reading
 MAX_CHARACTERS: Final = 2048
 _SHORTEST_WITH_GTIN: Final = 15
 
-_ELEMENTS: Final = frozenset("]C1 ]e0 ]d2 ]Q3 ]J1".split())
+_ELEMENTS: Final = frozenset(["]C1", "]e0", "]d2", "]Q3", "]J1"])
 """Symbols that say they hold element strings: GS1-128, DataBar, DataMatrix, QR, DotCode."""
 
 _NUMBERS: Final = {"]E0": 13, "]E4": 8, "]I1": 14}
 """Symbols that hold one number: EAN-13 (and UPC, with a zero in front), EAN-8, ITF-14."""
 
-_PLAIN_SYMBOLS: Final = frozenset("]C0 ]d0 ]d1 ]Q0 ]Q1 ]A0 ]I0 ]J0".split())
+_PLAIN_SYMBOLS: Final = frozenset(
+    ["]C0", "]d0", "]d1", "]Q0", "]Q1", "]A0", "]I0", "]J0"]
+)
 """Symbols that hold any text: a Digital Link URI, or a number."""
 
-_SPELT_SEPARATORS: Final = ("<GS>", "{GS}", "<FNC1>", "{FNC1}", "\\x1d", "\\u001d", "␝", "^]")
+_SPELT_SEPARATORS: Final = (
+    "<GS>",
+    "{GS}",
+    "<FNC1>",
+    "{FNC1}",
+    "\\x1d",
+    "\\u001d",
+    "␝",
+    "^]",
+)
 """How separators come through keyboards, consoles and spreadsheets."""
 
 _GROUPING: Final = re.compile("[ \\-]")
@@ -68,17 +79,21 @@ def _spelt_in(text: str) -> list[str]:
 
 def _read_carefully(text: str) -> tuple[Reading, ...]:
     if not text:
-        raise rejected("element-string", "nothing", 0, "a code")
+        raise rejected(PLAIN, "nothing", 0, "a code")
     if len(text) > MAX_CHARACTERS:
         expected = f"at most {MAX_CHARACTERS}"
-        raise rejected("element-string", f"{len(text)} characters", None, expected)
+        raise rejected(PLAIN, f"{len(text)} characters", None, expected)
     if text[0] == "]":
         return _read_symbol(text)
-    lower = text[:8].lower()
-    if lower.startswith(("http://", "https://")):
+    if text[:8].lower().startswith(("http://", "https://")):
         return read_link(text)
-    if lower == "urn:epc:":
+    if text[:8].lower() == "urn:epc:":
         return (read_epc_uri(text),)
+    return _read_unmarked(text)
+
+
+def _read_unmarked(text: str) -> tuple[Reading, ...]:
+    """Read what nothing at the start names: element strings, numbers, an EPC's bits."""
     spelt = _spelt_in(text)
     if spelt:
         return (_read_spelt(text, spelt),)
@@ -128,7 +143,9 @@ def _read_spelt(text: str, spelt: list[str]) -> Reading:
     marks = [*spelt, *([SEPARATOR] if SEPARATOR in text else [])]
     if len(marks) > 1:
         second = sorted(text.index(mark) for mark in marks)[1]
-        shown = " and ".join(describe(mark) if len(mark) == 1 else mark for mark in marks)
+        shown = " and ".join(
+            describe(mark) if len(mark) == 1 else mark for mark in marks
+        )
         reason = f"mixed separators: {shown}"
         raise rejected(PLAIN, reason, second, "one way of writing FNC1")
     mark = marks[0]
@@ -136,7 +153,10 @@ def _read_spelt(text: str, spelt: list[str]) -> Reading:
         reading = read_plain(text.replace(mark, SEPARATOR))
     except CodeError as error:
         raise CodeError(
-            *(r._replace(position=_longer(text, mark, r.position)) for r in error.rejections)
+            *(
+                r._replace(position=_longer(text, mark, r.position))
+                for r in error.rejections
+            )
         ) from error
     return reading._replace(notes=(*reading.notes, f"{mark} read as FNC1"))
 
@@ -183,8 +203,12 @@ def _read_grouped(text: str, bare: str) -> tuple[Reading, ...]:
     """Read a number that people grouped: `6 901234 567892`, `978-7-04-012345-6`."""
     separators = set(text) - set(DIGITS)
     if len(separators) > 1:
-        at = next(at for at, c in enumerate(text) if c not in DIGITS and c != _first(text))
-        raise rejected("number", "mixed separators: space and hyphen", at, "one of them")
+        at = next(
+            at for at, c in enumerate(text) if c not in DIGITS and c != _first(text)
+        )
+        raise rejected(
+            "number", "mixed separators: space and hyphen", at, "one of them"
+        )
     try:
         readings = read_number(bare)
     except CodeError as error:

@@ -9,10 +9,10 @@ import itertools
 from typing import Final
 from urllib.parse import quote
 
-from registry.schemes.gs1.compression import compress
-from registry.schemes.gs1.fields import rejected
 from registry.schemes.gs1.application_identifiers import TABLE
+from registry.schemes.gs1.compression import compress
 from registry.schemes.gs1.digital_link import FORM
+from registry.schemes.gs1.fields import rejected
 from registry.schemes.gs1.pairs import shape_of
 from registry.schemes.reading import Reading
 
@@ -87,7 +87,9 @@ def _split(reading: Reading) -> tuple[str, Pairs]:
     paths = level_paths(reading)
     pairs = pairs_of(reading)
     if not paths:
-        raise rejected(FORM, "no primary key", None, "a code with (01), (00), (414), ...")
+        raise rejected(
+            FORM, "no primary key", None, "a code with (01), (00), (414), ..."
+        )
     shape = shape_of(tuple(ai for ai, _value in pairs))
     in_path = {shape.key, *shape.path}
     return paths[0], tuple(pair for pair in pairs if pair[0] not in in_path)

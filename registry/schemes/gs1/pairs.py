@@ -131,9 +131,7 @@ def _matches(ai: str, pattern: str) -> bool:
 
 
 def _rules(text: str) -> list[tuple[str, list[str]]]:
-    return [
-        (line.split()[0], line.split()[1:]) for line in text.strip().splitlines()
-    ]
+    return [(line.split()[0], line.split()[1:]) for line in text.strip().splitlines()]
 
 
 _FORBIDDEN_RULES: Final = _rules(_FORBIDDEN)
@@ -161,9 +159,7 @@ def _forbidden_pair(ais: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 def _has_group(ais: tuple[str, ...], group: str) -> bool:
-    return all(
-        any(_matches(ai, pattern) for ai in ais) for pattern in group.split("+")
-    )
+    return all(any(_matches(ai, pattern) for ai in ais) for pattern in group.split("+"))
 
 
 def _missing(ais: tuple[str, ...]) -> tuple[str, ...]:
@@ -177,7 +173,9 @@ def _missing(ais: tuple[str, ...]) -> tuple[str, ...]:
                     "".join(f"({member})" for member in group.split("+"))
                     for group in groups.split("|")
                 )
-                notes.append(f"({ai}) {TABLE[ai].title} needs {needed} on the same item")
+                notes.append(
+                    f"({ai}) {TABLE[ai].title} needs {needed} on the same item"
+                )
             break
     return tuple(notes)
 

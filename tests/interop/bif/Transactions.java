@@ -68,9 +68,6 @@ final class Transactions {
         request = transfer(session, session.sender);
         request.setDomainId(99);
         submit(session, "send-unknown-domain", request);
-        request = transfer(session, session.sender);
-        request.setRemarks("r".repeat(300 * 1024));
-        submit(session, "send-long-remark", request);
     }
 
     private static void batches(Session session) throws Exception {
