@@ -21,7 +21,7 @@ from resolver.errors import (
     UnreachableError,
     UnreadableCodeError,
 )
-from resolver.parsers import identifiers, networks, proofs
+from resolver.parsers import codes, identifiers, networks, proofs
 
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
 _INTERRUPTED = 130
@@ -92,6 +92,9 @@ def build_parser() -> argparse.ArgumentParser:
         identifiers.add_resolve,
         identifiers.add_register,
         identifiers.add_import,
+        codes.add_scan,
+        codes.add_label,
+        codes.add_codes,
         proofs.add_proof,
         proofs.add_verify,
         proofs.add_witness,

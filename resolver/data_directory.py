@@ -4,6 +4,7 @@ network.json     format, seed and a number of its own, so that it is not taken f
 lock             held while a network runs
 nodes/NAME/      a registry and its counters, for each node that has one
 chains/NAME/     a chain
+anchoring/       the queue of checkpoints on their way to a chain
 keys/            private keys of the seeded identities, PEM, for their owner only
 tls/             the network's certificate authority and server certificate
 """

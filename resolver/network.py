@@ -24,7 +24,7 @@ from registry.model.public_key import encode_public_key
 from registry.prefixes import Prefixes, is_stopped, sites_of
 from registry.service import Registry
 from resolver.data_directory import DataDirectory, write_atomically
-from resolver.dns.zones import zones_of
+from resolver.dns.zones import DEFAULT_ONS_ROOT, code_zones, zones_of
 from resolver.errors import ResolverError
 from resolver.faces.http import preload
 from resolver.faces.sockets import reachable_hosts
@@ -74,6 +74,9 @@ class NetworkSettings:
     open_writes: bool = False
     dns_zones: tuple[str, ...] = ()
     """As `resolver.dns.zones.zones_of` reads them."""
+
+    ons_root: str = DEFAULT_ONS_ROOT
+    """Below which GS1 codes have their names in DNS."""
 
     fast_path: bool = False
     """Whether compiled kernels answer what they can, once `start_fast_path` has begun."""
@@ -388,7 +391,9 @@ class Network:
         return ServerKey(public_key, lambda octets: sign_message(private_key, octets))
 
     def _plan(self, directory: DataDirectory) -> None:
-        zones = zones_of(self.settings.dns_zones, self._prefix_labels)
+        settings = self.settings
+        codes = code_zones(settings.ons_root, settings.topology.top.prefix)
+        zones = zones_of(settings.dns_zones, self._prefix_labels, codes)
         planned = plan(
             self.settings.topology,
             port_base=self.settings.port_base,

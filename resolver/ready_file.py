@@ -121,6 +121,14 @@ def _credentials(
     entries = credential_entries(administrator, directory.keys)
     certificate = directory.keys / f"{administrator.prefix}-rsa.crt"
     entries[0]["certificate"] = str(certificate)
+    owned = [
+        code.prefix
+        for planned in network.planned
+        for code in planned.codes
+        if code.owner == administrator.prefix
+    ]
+    for entry in entries:
+        entry["code_prefixes"] = owned
     if not directory.read_only:
         write_keys(administrator, directory.keys)
         assert network.authority is not None
@@ -133,11 +141,14 @@ def _credentials(
 def _recursive(node: Node) -> dict[str, object]:
     assert node.dns is not None
     assert node.dns_face is not None
-    return {
+    described: dict[str, object] = {
         "handle": _handle(node),
         "dns": [node.settings.hosts[0], node.dns.port],
         "dns_zone": node.dns_face.zone.name,
     }
+    if node.dns_face.ons_root is not None:
+        described["ons_root"] = node.dns_face.ons_root.rstrip(".")
+    return described
 
 
 def _handle(node: Node) -> list[object]:

@@ -59,6 +59,13 @@ class Blocks:
         pass
 
 
+async def emptied(node: ChainNode) -> None:
+    """Return when nothing waits: what waited before a start is in blocks."""
+    blocks = Blocks(node)
+    while len(node.pool):
+        await blocks.next()
+
+
 def signed(key: PrivateKey, nonce: int, *operations: Operation) -> SignedTransaction:
     content = Transaction(
         source_address=key.address(),

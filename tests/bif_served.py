@@ -5,6 +5,7 @@ import contextlib
 import json
 
 from chain_anchor.bif.account_edits import PlacedEdit
+from chain_anchor.bif.addresses import is_address
 from chain_anchor.bif.admission import check_submission
 from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.api import developer, dialect
@@ -119,10 +120,12 @@ class MemoryChain:
     async def advance(self, microseconds: int) -> None:
         self.time += microseconds
 
-    async def set_mining(self, mode: str, interval_ms: int = 1000) -> None:
-        self.automine = mode == "automine"
+    async def set_mining(self, mode, interval_ms: int = 1000, *, empty=False) -> None:
+        self.automine, self.empty = mode == "automine", empty
 
     async def set_account(self, address: str, edit, domain: int = 0):
+        if not is_address(address):
+            raise RefusedError(ErrorCode.INVALID_ADDRESS, "'address' is not valid")
         edit.check()
         edits = [PlacedEdit(domain, address, edit)]
         self.ledger.close([], self.ledger.last.close_time + 1, edits=edits)

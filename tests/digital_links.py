@@ -123,9 +123,9 @@ class Asked:
         return Reply(ResponseCode.SUCCESS, body, expires=self.expires)
 
 
-def node_with(records):
+def node_with(records, code_prefix):
     """A node that answers from the tree, as far as its Digital Link face can tell."""
-    known = {f"0.NA/{CODE_PREFIX}": (), **records}
+    known = {f"0.NA/{code_prefix}": (), **records}
     return SimpleNamespace(
         responder=Asked(known),
         registry=None,
@@ -139,9 +139,9 @@ def node_with(records):
 class Resolver:
     """Asks the face of a node that has some records below one code prefix."""
 
-    def __init__(self, records):
-        below = {f"{CODE_PREFIX}/{path}": values for path, values in records.items()}
-        self.node = node_with(below)
+    def __init__(self, records, code_prefix=CODE_PREFIX):
+        below = {f"{code_prefix}/{path}": values for path, values in records.items()}
+        self.node = node_with(below, code_prefix)
         self.now = 1_800_000_000.0
         self.face = DigitalLinkFace(self.node, clock=lambda: self.now)
 

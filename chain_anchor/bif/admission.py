@@ -84,9 +84,8 @@ def _check_contracts(
 
 
 def _check_system_contract(address: str, state: StoredState) -> None:
-    refusal = system_contracts.missing(address)
-    if refusal and state.account(address) is None:
-        raise refusal
+    if system_contracts.missing(address) and state.account(address) is None:
+        system_contracts.check_missing(address)
 
 
 def _check_signatures(

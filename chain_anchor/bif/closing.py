@@ -63,7 +63,7 @@ class BlockWork:
             layer = self._layer(domain)
             outcome = applying.apply(transaction, self._chain, self._place, layer)
         except RefusedError as refusal:
-            self.dropped.append(Dropped(transaction, refusal))
+            self.dropped.append(Dropped(transaction, refusal.alone()))
             return
         self._hashes.setdefault(domain, []).append(transaction.hash)
         self.applied.extend(record(outcome, domain, self._place))

@@ -13,9 +13,10 @@ from chain_anchor.bif.account import Code
 from chain_anchor.bif.account_edits import AccountEdit, PlacedEdit
 from chain_anchor.bif.addresses import is_address
 from chain_anchor.bif.chain_pb2 import Contract, LedgerHeader
-from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.errors import ChainStoppedError, ErrorCode, RefusedError
 from chain_anchor.bif.faults import Faults
 from chain_anchor.bif.kept_chain import KeptChain
+from chain_anchor.bif.kept_pool import KeptPool
 from chain_anchor.bif.listeners import Listeners
 from chain_anchor.bif.mining import Miner
 from chain_anchor.bif.node_settings import ChainSettings
@@ -34,10 +35,17 @@ class Developed:
         """Put the parts of a chain together, none of them started."""
         self._listeners = Listeners(report)
         self._faults = Faults()
-        self._room = WaitingRoom(Pool(), self._listeners.tell_dropped)
-        self._kept = KeptChain(settings, self._room.fail)
-        self._producer = Producer(self._kept, self._room, self._listeners, self._faults)
+        pool = Pool()
+        self._kept = KeptChain(settings, self._tell_stopped)
+        self._keeping = KeptPool(self._kept, pool)
+        self._room = WaitingRoom(pool, self._listeners.tell_dropped, self._keeping.left)
+        self._producer = Producer(
+            self._kept, self._room, self._keeping, self._listeners, self._faults
+        )
         self._miner = Miner(self._producer.close_due, self._producer.drop_expired)
+
+    def _tell_stopped(self, error: ChainStoppedError) -> None:
+        self._room.fail(error)
 
     @property
     def mining(self) -> tuple[str, int]:

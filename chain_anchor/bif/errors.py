@@ -15,6 +15,7 @@ them; the rest is emulator convention.
 """
 
 from enum import IntEnum
+from typing import Self
 
 from chain_anchor.errors import AnchorError, FormatError
 
@@ -101,3 +102,12 @@ class RefusedError(AnchorError):
         super().__init__(text)
         self.code = code
         self.text = text
+
+    def alone(self) -> Self:
+        """Give it to be kept: without the frames that it was raised in.
+
+        They hold what they worked on, a body of megabytes for example, and whoever keeps
+        the refusal is often held by them, so that neither would be freed for long.
+        """
+        self.__traceback__ = self.__context__ = None
+        return self

@@ -2,7 +2,8 @@
 
 Whoever writes has the turn (`exclusively`) and does it to the end, whether or not the
 asker still waits. What is written is durable before the loop's thread sees it in
-`ledger`. A failed write stops the chain until a restart, but for what may be read.
+`ledger`. A write that fails for want of room has changed nothing, and the next one is
+tried; any other failure stops the chain until a restart, but for what may be read.
 
 The methods belong to the event loop's thread; those called `..._in_thread` to the
 writer's.
@@ -11,13 +12,15 @@ writer's.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
 from chain_anchor.bif import certificates, storage
 from chain_anchor.bif.account_edits import PlacedEdit
 from chain_anchor.bif.chain_pb2 import LedgerHeader
 from chain_anchor.bif.clock import Clock
-from chain_anchor.bif.errors import ChainStoppedError, StorageError
+from chain_anchor.bif.closing import Dropped
+from chain_anchor.bif.errors import ChainStoppedError, StorageError, StorageFullError
 from chain_anchor.bif.ledger import ClosedBlock, Ledger
 from chain_anchor.bif.node_record import KEY, NodeRecord
 from chain_anchor.bif.node_settings import ChainSettings
@@ -25,6 +28,15 @@ from chain_anchor.bif.store import ChainStore, View
 from chain_anchor.bif.transactions import SignedTransaction
 
 T = TypeVar("T")
+
+
+class _Wanted(NamedTuple):
+    """A block to be closed."""
+
+    chosen: Sequence[SignedTransaction]
+    close_time: int
+    edits: Sequence[PlacedEdit]
+    rows: Mapping[bytes, bytes]
 
 
 class KeptChain:
@@ -94,6 +106,11 @@ class KeptChain:
         """Give a view of the last durable block; whoever has it closes it."""
         return self._store.view()
 
+    async def in_thread(self, read: Callable[[ChainStore], T]) -> T:
+        """Read the storage in the writer's thread, before anybody writes."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writing, read, self._store)
+
     def nonce_of(self, domain: int, address: str) -> int:
         """Give the nonce of an account, 0 if there is none."""
         account = self.ledger.state(domain).account(address)
@@ -112,6 +129,10 @@ class KeptChain:
 
     async def exclusively(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do something when nobody else writes, and to its end if the asker goes."""
+        return await asyncio.shield(self.begin(work))
+
+    def begin(self, work: Callable[[], Awaitable[T]]) -> "asyncio.Task[T]":
+        """Begin to do something once nobody else writes."""
 
         async def held() -> T:
             async with self._turn:
@@ -121,7 +142,7 @@ class KeptChain:
         task = asyncio.create_task(held())
         self._tasks.add(task)
         task.add_done_callback(self._done)
-        return await asyncio.shield(task)
+        return task
 
     def _done(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
@@ -134,10 +155,17 @@ class KeptChain:
         self,
         chosen: Sequence[SignedTransaction],
         edits: Sequence[PlacedEdit] = (),
+        rows: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> ClosedBlock:
-        """Close a block with transactions, and with accounts that a developer sets."""
-        at = self.clock.next_close()
-        block = await self._write(lambda: self._close_in_thread(chosen, at, edits))
+        """Close a block.
+
+        Args:
+            chosen: transactions.
+            edits: accounts that a developer sets.
+            rows: keys beside the chain, by the transaction whose block they go with.
+        """
+        wanted = _Wanted(chosen, self.clock.next_close(), edits, rows)
+        block = await self._write(lambda: self._close_in_thread(wanted))
         self._renew()
         self.clock.closed(block.header.close_time)
         return block
@@ -163,8 +191,9 @@ class KeptChain:
         octets = self.record.encode()
         await self._write(lambda: self._store.write({KEY: octets}))
         self._store.remembering = bool(self.record.snapshots)
+        self.view.renew()
 
-    async def write_rows(self, rows: Mapping[bytes, bytes]) -> None:
+    async def write_rows(self, rows: storage.Changes) -> None:
         """Write rows beside the chain; their keys begin with `store.NODE`."""
         await self._write(lambda: self._store.write(rows))
         self.view.renew()
@@ -172,10 +201,19 @@ class KeptChain:
     # The writer's thread.
 
     async def _write(self, write: Callable[[], T]) -> T:
-        """Have the writer's thread do something; a failure of the disk stops us."""
+        """Have the writer's thread do something.
+
+        Raises:
+            StorageFullError: there was no room; nothing has changed.
+            ChainStoppedError: it failed otherwise, and we have stopped.
+        """
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._writing, write)
+        except StorageFullError:
+            # The record as it was written last, not as it was to be.
+            self.record = NodeRecord.decode(self.view.get(KEY))
+            raise
         except StorageError as error:
             self.stopped = error
             stopped = ChainStoppedError(
@@ -209,15 +247,16 @@ class KeptChain:
                 "was made from another seed"
             )
 
-    def _close_in_thread(
-        self,
-        chosen: Sequence[SignedTransaction],
-        close_time: int,
-        edits: Sequence[PlacedEdit],
-    ) -> ClosedBlock:
+    def _close_in_thread(self, wanted: _Wanted) -> ClosedBlock:
+        def beside(dropped: Sequence[Dropped]) -> storage.Changes:
+            left = {entry.transaction.hash for entry in dropped}
+            return {key: None for of, key in wanted.rows.items() if of not in left}
+
         last = self._writer.last
         proof = certificates.certify(last.hash, self.settings.keys.validators)
-        return self._writer.close(chosen, close_time, proof, edits)
+        return self._writer.close(
+            wanted.chosen, wanted.close_time, proof, wanted.edits, beside
+        )
 
     def _revert_in_thread(self, seq: int, octets: bytes) -> None:
         self._store.revert(seq, {KEY: octets})

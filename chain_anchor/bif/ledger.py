@@ -9,7 +9,7 @@ octets.
 BlockPlace 1 is the genesis: its close time is 0 and its previous hash is empty.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -145,6 +145,7 @@ class Ledger:
         close_time: int,
         previous_proof: bytes = b"",
         edits: Iterable[PlacedEdit] = (),
+        beside: Callable[[Sequence[Dropped]], storage.Changes] = lambda _: {},
     ) -> ClosedBlock:
         """Make the next block.
 
@@ -154,6 +155,8 @@ class Ledger:
             previous_proof: certificate of the last block.
             edits: accounts that a developer sets before the transactions; nothing on
                 the chain says why (emulator convention).
+            beside: what else is to be written at once with the block, given which of
+                the transactions were dropped.
 
         Raises:
             BlockError: the time is not after the last block's, or the block is too
@@ -171,7 +174,7 @@ class Ledger:
         for transaction in transactions:
             work.add(transaction)
         header, changes = work.finish(previous_proof)
-        self._kept.write(changes)
+        self._kept.write({**changes, **beside(work.dropped)})
         self._last = header
         return ClosedBlock(header, work.applied, work.dropped)
 

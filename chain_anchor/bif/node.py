@@ -43,7 +43,7 @@ class ChainNode(Developed):
         self._submissions = Submissions(
             self._kept,
             self._questions,
-            self._room,
+            (self._room, self._keeping),
             self._miner,
             self._listeners,
             self._faults,
@@ -61,7 +61,13 @@ class ChainNode(Developed):
         except BaseException:
             self._questions.close()
             raise
+        try:
+            await self._keeping.restore(self._room)
+        except BaseException:
+            await self.close()
+            raise
         self._miner.start()
+        self._miner.wake()
 
     async def close(self) -> None:
         """Stop; what was answered is on disk."""

@@ -137,9 +137,7 @@ def _pay_coin(
     destination = execution.layer.account(pay.dest_address)
     if destination is None:
         # Whoever pays to an address that is not there creates the account.
-        refusal = system_contracts.missing(pay.dest_address)
-        if refusal:
-            raise refusal
+        system_contracts.check_missing(pay.dest_address)
         _check_first_balance(execution, pay.dest_address, pay.amount)
         destination = Account(pay.dest_address, 0)
     _debit(execution, source, pay.amount)

@@ -5,18 +5,22 @@ waiting room ─▶ block: all that is ready, to a bound ─▶ durable ─▶ l
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from chain_anchor.bif.account_edits import PlacedEdit
+from chain_anchor.bif.closing import Dropped
 from chain_anchor.bif.errors import (
     ChainStoppedError,
     ErrorCode,
     RefusedError,
     StorageError,
+    StorageFullError,
 )
 from chain_anchor.bif.faults import Faults
 from chain_anchor.bif.kept_chain import KeptChain
+from chain_anchor.bif.kept_pool import KeptPool
 from chain_anchor.bif.ledger import ClosedBlock
 from chain_anchor.bif.listeners import Listeners
 from chain_anchor.bif.reporting import report
@@ -31,24 +35,39 @@ class Producer:
     """Closes the blocks of a chain."""
 
     def __init__(
-        self, kept: KeptChain, room: WaitingRoom, listeners: Listeners, faults: Faults
+        self,
+        kept: KeptChain,
+        room: WaitingRoom,
+        keeping: KeptPool,
+        listeners: Listeners,
+        faults: Faults,
     ) -> None:
         self._kept = kept
         self._room = room
+        self._keeping = keeping
         self._listeners = listeners
         self._faults = faults
+        self._full = False
 
     async def close_due(self, *, empty: bool) -> None:
         """Close blocks until nothing is ready, or one that may be empty."""
-        while self._kept.stopped is None:
-            closed = await self.close_next(empty=empty)
-            if not closed or empty:
-                break
-        self._room.release()
+        # No room: who waited was told; what must not be lost waits for the next time.
+        with contextlib.suppress(StorageFullError):
+            while self._kept.stopped is None:
+                closed = await self.close_next(empty=empty)
+                if not closed or empty:
+                    break
 
     async def close_next(self, *, empty: bool) -> bool:
-        """Close a block of what is ready; tell whether there was one to close."""
-        return await self._kept.exclusively(lambda: self._close_next(empty=empty))
+        """Close a block of what is ready; tell whether there was one to close.
+
+        Raises:
+            StorageFullError: there is no room; what was not answered for was refused.
+        """
+        crashed = await self._be_late(empty=empty)
+        return await self._kept.exclusively(
+            lambda: self._close_next(empty=empty, crashed=crashed)
+        )
 
     def drop_expired(self) -> None:
         """Drop what has waited too long."""
@@ -65,7 +84,10 @@ class Producer:
             chosen: what is to be in it.
             edits: accounts that a developer sets.
         """
-        block = await self._kept.close_block(chosen, edits)
+        rows = self._keeping.keys_of(chosen)
+        block = await self._kept.close_block(chosen, edits, rows)
+        self._full = False
+        self._keeping.gone_with_block(rows.keys() - _hashes_of(block.dropped))
         # Listeners hear of a block before those who sent to it, who may ask at once.
         self._listeners.tell(lambda listener: listener.closed(block))
         self._room.settle(block, chosen)
@@ -73,14 +95,22 @@ class Producer:
             self._room.recount(self._kept.nonce_of)
         return block
 
-    async def _close_next(self, *, empty: bool) -> bool:
-        chosen = self._room.ready(MAX_BLOCK_TRANSACTIONS)
-        if not chosen and not empty:
+    async def _be_late(self, *, empty: bool) -> bool:
+        """Wait if a fault says so; tell whether a leader has crashed meanwhile."""
+        if not self._faults.delays or not (empty or self._room.ready(1)):
             return False
         delay = self._faults.take_delay()
         if delay.seconds:
             await asyncio.sleep(delay.seconds)
-        if delay.leader_crashed:
+        return delay.leader_crashed
+
+    async def _close_next(self, *, empty: bool, crashed: bool) -> bool:
+        chosen = self._room.ready(MAX_BLOCK_TRANSACTIONS)
+        if not chosen and not empty:
+            # Now: who comes while we return is to wait for a block of its own.
+            self._room.release()
+            return False
+        if crashed:
             self._kept.record.change_view(self._kept.ledger.last.seq + 1)
             await self._kept.write_record()
         await self._close_chosen(chosen)
@@ -89,6 +119,9 @@ class Producer:
     async def _close_chosen(self, chosen: Sequence[SignedTransaction]) -> None:
         try:
             await self.close(chosen)
+        except StorageFullError as error:
+            self._refuse(chosen, error)
+            raise
         except (StorageError, ChainStoppedError):
             raise
         except Exception as error:  # noqa: BLE001 (dropped and handed to the loop)
@@ -100,3 +133,20 @@ class Producer:
             report(f"transaction {chosen[0].hash.hex()} cannot be applied", error)
             refusal = RefusedError(ErrorCode.INTERNAL, "Internal error")
             self._room.remove(chosen[0], refusal)
+
+    def _refuse(
+        self, chosen: Iterable[SignedTransaction], error: StorageFullError
+    ) -> None:
+        """Drop what could not be written and was not answered for; report it once."""
+        if not self._full:
+            report(f"chain {self._kept.settings.name} closes no block", error)
+        self._full = True
+        for transaction in chosen:
+            if not self._keeping.has(transaction.hash):
+                refusal = RefusedError(ErrorCode.INTERNAL, str(error))
+                self._room.remove(transaction, refusal)
+        self._room.release()
+
+
+def _hashes_of(dropped: Iterable[Dropped]) -> set[bytes]:
+    return {entry.transaction.hash for entry in dropped}

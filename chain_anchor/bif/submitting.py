@@ -1,8 +1,8 @@
 """Transactions on their way into a running chain: checked, then waiting for a block.
 
-With automine a sender is answered when the block is durable. At intervals or by hand, a
-sender is answered when the transaction waits; then, as on a real node, the queue does
-not outlast the process.
+With automine a sender is answered when the block is durable. At intervals or by hand,
+and where an earlier nonce is missing, a sender is answered when the transaction waits,
+and is on disk too.
 """
 
 import asyncio
@@ -11,9 +11,10 @@ from typing import Final
 
 from chain_anchor.bif.account import Account
 from chain_anchor.bif.admission import check_submission
-from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.errors import ErrorCode, RefusedError, StorageFullError
 from chain_anchor.bif.faults import LOST, Faults
 from chain_anchor.bif.kept_chain import KeptChain
+from chain_anchor.bif.kept_pool import KeptPool
 from chain_anchor.bif.listeners import Listeners
 from chain_anchor.bif.mining import Miner
 from chain_anchor.bif.questions import Questions
@@ -34,14 +35,14 @@ class Submissions:
         self,
         kept: KeptChain,
         questions: Questions,
-        room: WaitingRoom,
+        waiting: tuple[WaitingRoom, KeptPool],
         miner: Miner,
         listeners: Listeners,
         faults: Faults,
     ) -> None:
         self._kept = kept
         self._questions = questions
-        self._room = room
+        self._room, self._keeping = waiting
         self._miner = miner
         self._listeners = listeners
         self._faults = faults
@@ -76,6 +77,7 @@ class Submissions:
             results.append(await self._admit(transaction))
         if self._miner.automatic and not late:
             await self._wait_for(transactions, results)
+        await self._keep(transactions, results)
         return results
 
     async def _admit(self, transaction: SignedTransaction) -> RefusedError | None:
@@ -86,7 +88,7 @@ class Submissions:
                 return None
             self._room.add(transaction, source, self._kept.clock.now())
         except RefusedError as refusal:
-            return refusal
+            return refusal.alone()
         self._listeners.tell(lambda listener: listener.accepted(transaction))
         self._miner.wake()
         return None
@@ -118,6 +120,23 @@ class Submissions:
         self._miner.wake()
         for place, answer in waits:
             results[place] = await asyncio.shield(answer) or results[place]
+
+    async def _keep(
+        self,
+        transactions: Sequence[SignedTransaction],
+        results: list[RefusedError | None],
+    ) -> None:
+        """Have what waits on disk, also what was sent before and waits still."""
+        hashes = [transaction.hash for transaction in transactions]
+        try:
+            await self._keeping.keep(hashes)
+        except StorageFullError as error:
+            refusal = RefusedError(ErrorCode.INTERNAL, str(error))
+            for place, transaction in enumerate(transactions):
+                waits = self._room.pool.get(transaction.hash) is not None
+                if waits and not self._keeping.has(transaction.hash):
+                    self._room.remove(transaction, refusal)
+                    results[place] = refusal
 
 
 def _creates_contract(transaction: SignedTransaction) -> bool:

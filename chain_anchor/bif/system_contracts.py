@@ -27,20 +27,33 @@ PURPOSES: Final = {
 """What each is for, by its number; empty where that is not published."""
 
 
-def missing(address: str) -> RefusedError | None:
-    """Say that a system contract is not there; None if the address is of no such one.
+def check_missing(address: str) -> None:
+    """Refuse to do anything with a system contract that is not there.
+
+    Args:
+        address: a valid one, of an account that does not exist.
+
+    Raises:
+        RefusedError: it is that of a system contract (156).
+    """
+    text = missing(address)
+    if text:
+        raise RefusedError(ErrorCode.INVALID_CONTRACT, text)
+
+
+def missing(address: str) -> str:
+    """Say that a system contract is not there; empty if the address is of no such one.
 
     Args:
         address: a valid one, of an account that does not exist.
     """
     number = _numbers().get(addresses.without_ac(address))
     if number is None:
-        return None
+        return ""
     purpose = f", {PURPOSES[number]}," if PURPOSES[number] else ""
-    return RefusedError(
-        ErrorCode.INVALID_CONTRACT,
+    return (
         f"System contract {number}({address}){purpose} is not on this chain: its table "
-        "of native contracts is empty",
+        "of native contracts is empty"
     )
 
 

@@ -121,7 +121,7 @@ def call(ledger: Ledger, domain: int, invoked: Invocation) -> Answer:
     try:
         outcome = execution.run(invoked.code, made)
     except RefusedError as refusal:
-        return Answer(address, None, refusal, execution.meter)
+        return Answer(address, None, refusal.alone(), execution.meter)
     return Answer(address, outcome, None, execution.meter)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Set as AbstractSet
 from chain_anchor.bif.account import Account
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.ledger import ClosedBlock
-from chain_anchor.bif.pool import Pool, Source
+from chain_anchor.bif.pool import Pool, Source, Waiting
 from chain_anchor.bif.transactions import SignedTransaction
 
 Answer = asyncio.Future[RefusedError | None]
@@ -21,9 +21,13 @@ NonceOf = Callable[[int, str], int]
 class WaitingRoom:
     """Transactions that wait for a block, and their senders."""
 
-    def __init__(self, pool: Pool, dropped: Drop) -> None:
+    def __init__(
+        self, pool: Pool, dropped: Drop, left: Callable[[bytes], None]
+    ) -> None:
+        """Take a pool, whom to tell what is dropped, and the hash of what waits no more."""
         self.pool = pool
         self._told = dropped
+        self._left = left
         self._nonces: dict[Source, int] = {}
         self._answers: dict[bytes, Answer] = {}
 
@@ -39,6 +43,24 @@ class WaitingRoom:
         if replaced is not None:
             text = f"Replaced by transaction({transaction.hash.hex()})"
             self._drop(replaced, RefusedError(ErrorCode.OUT_OF_TX_CACHE, text))
+
+    def restore(self, waiting: Waiting, nonce: int) -> bool:
+        """Let a transaction wait that has waited before a start; tell whether it may.
+
+        Args:
+            waiting: what was let in then; in the order in which it was.
+            nonce: the present one of its account.
+        """
+        transaction = waiting.transaction
+        self.pool.arrivals = waiting.arrival - 1
+        if transaction.content.nonce <= nonce:
+            return False
+        try:
+            self.pool.add(transaction, waiting.incoming_time)
+        except RefusedError:
+            return False
+        self._nonces[_source(transaction)] = nonce
+        return True
 
     def answer(self, digest: bytes) -> Answer | None:
         """Give what tells the end of a transaction's wait, or None if it waits not."""
@@ -134,6 +156,7 @@ class WaitingRoom:
     def _tell(
         self, transaction: SignedTransaction, refusal: RefusedError | None
     ) -> None:
+        self._left(transaction.hash)
         answer = self._answers.pop(transaction.hash, None)
         if answer is not None:
             _set(answer, refusal)

@@ -55,6 +55,7 @@ IDENTIFIER_PART = "identifier"
 MAX_OID_PREFIXES = 8
 
 _COMPANY_PREFIX_LENGTHS = (8, 7, 9, 10, 11, 12, 6)
+_MAX_COMPANY_PREFIX = 12
 
 # Where the company prefix starts in a key: after the indicator of a GTIN, the extension
 # digit of an SSCC, the leading zero of a GRAI (GS1 General Specifications §3).
@@ -110,6 +111,11 @@ def levels(reading: Reading) -> tuple[str, ...]:
     One for OIDs and Ecodes; a GS1 key with qualifiers has several, down to the key.
     """
     if reading.scheme == "gs1":
+        parts = reading.parts
+        if len(parts) == 1 and parts[0].key in _COMPANY_PREFIX_OFFSETS:
+            key, value, _, _ = parts[0]
+            if value.isalnum():  # as most codes are: a key alone, nothing to escape
+                return (f"{key}/{value}",)
         return gs1.level_paths(reading)
     if reading.scheme in ("oid", "ecode"):
         return (reading.code,)
@@ -161,15 +167,20 @@ def _gs1_prefixes(reading: Reading, known: Container[str]) -> Iterator[str]:
     offset = _COMPANY_PREFIX_OFFSETS.get(key)
     if offset is None:
         return
-    digits = value[offset:]
+    digits = value[offset : offset + _MAX_COMPANY_PREFIX]
+    first = ""
+    for length in _COMPANY_PREFIX_LENGTHS:
+        name = f"{GS1_PREFIX}.{digits[:length]}"
+        if name in known:
+            first = name
+            yield name
+            break
+    assigned = _assigned_length(digits)
     lengths = [n for n in _COMPANY_PREFIX_LENGTHS if digits[:n].isdecimal()]
-    first = [n for n in lengths if f"{GS1_PREFIX}.{digits[:n]}" in known]
-    for length in first:
-        yield f"{GS1_PREFIX}.{digits[:length]}"
-    assigned = _assigned_length(digits[:12])
     for length in sorted(lengths, key=lambda n: n != assigned):
-        if length not in first:
-            yield f"{GS1_PREFIX}.{digits[:length]}"
+        name = f"{GS1_PREFIX}.{digits[:length]}"
+        if name != first:
+            yield name
 
 
 @functools.lru_cache(maxsize=1024)

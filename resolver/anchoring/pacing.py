@@ -16,6 +16,9 @@ GATHER_SECONDS: Final = 0.1
 MANY_ENTRIES: Final = 50_000
 """So many are anchored at once, whenever the last transaction was."""
 
+LOOK_SECONDS: Final = 60.0
+"""Between two looks whether the chain still has what it had: it may go back."""
+
 MAX_PAUSE_SECONDS: Final = 30.0
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _MAX_DOUBLINGS: Final = 8
@@ -38,6 +41,11 @@ def seconds_until_due(
         return 0.0
     due = max(since + GATHER_SECONDS, last + INTERVAL_SECONDS)
     return max(0.0, due - now)
+
+
+def seconds_until_look(looked: float | None, now: float) -> float:
+    """Say when the chain is to be looked at: at once if it was not, None, looked at."""
+    return 0.0 if looked is None else max(0.0, looked + LOOK_SECONDS - now)
 
 
 def pause_after(failures: int, chance: float) -> float:

@@ -18,7 +18,11 @@ from pathlib import Path
 from chain_anchor.errors import AnchorError
 from chain_anchor.log import Head
 from resolver.anchoring.journal import Journal
-from resolver.anchoring.pacing import pause_after, seconds_until_due
+from resolver.anchoring.pacing import (
+    pause_after,
+    seconds_until_due,
+    seconds_until_look,
+)
 from resolver.anchoring.progress import Counts, Progress, size_of
 from resolver.anchoring.records import (
     Abandoned,
@@ -70,8 +74,8 @@ class Anchoring:
         self._counts = Counts()
         self._listeners: list[Listener] = []
         self._wake = asyncio.Event()
-        self._sure = False
-        """Whether the chain was looked at since something last went wrong."""
+        self._looked: float | None = None
+        """When the chain was looked at; None since something went wrong."""
 
         self._since: float | None = None
         self._sent = float("-inf")
@@ -135,11 +139,6 @@ class Anchoring:
         """Tell no more."""
         self._listeners.remove(listener)
 
-    def look_again(self) -> None:
-        """Look whether the newest checkpoint is still on the chain, which may go back."""
-        self._sure = False
-        self._wake.set()
-
     def progress(self) -> Progress:
         """Tell how far it is."""
         counts, newest = self._counts, self.newest
@@ -173,14 +172,16 @@ class Anchoring:
         elif self._wait_for_due() == 0:
             self._wake.set()
 
-    def _wait_for_due(self) -> float | None:
-        """Give the seconds until there is something to do; None: nothing is in sight."""
-        if not self._sure or self._remembered.pending is not None:
+    def _wait_for_due(self) -> float:
+        """Give the seconds until there is something to do."""
+        if self._remembered.pending is not None:
             return 0.0
-        if self._since is None:
-            return None
         now = asyncio.get_running_loop().time()
-        return seconds_until_due(self._behind(), self._since, self._sent, now)
+        look = seconds_until_look(self._looked, now)
+        if self._since is None:
+            return look
+        due = seconds_until_due(self._behind(), self._since, self._sent, now)
+        return look if due is None else min(look, due)
 
     async def _follow(self) -> None:
         while True:
@@ -203,9 +204,10 @@ class Anchoring:
 
     async def _go_on(self) -> None:
         """Do what is due: look at the chain, sign a checkpoint, send it."""
-        if not self._sure:
+        now = asyncio.get_running_loop().time()
+        if seconds_until_look(self._looked, now) == 0:
             await self._look()
-            self._sure = True
+            self._looked = now
         pending = self._remembered.pending
         if pending is None:
             if not self._behind():
@@ -270,7 +272,7 @@ class Anchoring:
 
     def _fail(self, error: Exception) -> None:
         counts = self._counts
-        self._sure = False
+        self._looked = None
         counts.retries += 1
         counts.failures += 1
         counts.problem = (

@@ -15,6 +15,7 @@ The octets of requests are those of `Draft`, of responses those of `decode_messa
 are spelled out here because they are most of what a code costs.
 """
 
+import functools
 import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -29,10 +30,19 @@ from resolver.client.answer import Result
 from resolver.client.code_memory import Reply
 from resolver.client.products import ProductAnswer, Steps
 from resolver.errors import BadAnswerError, ResolverError, answer_error
-from resolver.session.draft import REQUEST_ID_BITS, Draft
+from resolver.session.draft import (
+    REQUEST_ID_BITS,
+    SPOKEN_VERSION,
+    SUGGESTED_VERSION,
+)
 from resolver.session.reading import text_of
 from resolver.session.stream import Framer
 from resolver.wire.codes import OpCode, OpFlag
+from resolver.wire.header import (
+    DEFAULT_LIFE_SECONDS,
+    HEADER_OCTETS,
+    UNKNOWN_SITE_SERIAL,
+)
 from resolver.wire.message import decode_message
 from resolver.wire.request import Resolution
 
@@ -41,6 +51,12 @@ MAX_OCTETS = 65_536
 _ID_MASK = (1 << REQUEST_ID_BITS) - 1
 _HEAD = struct.Struct("!8xI12xII8xI")
 """Request id, response code, flags, body length; the last ends at octet 44."""
+
+_REQUEST = struct.Struct("!BBBBIIIIIIIHBBIII")
+_VERSIONS = (*SPOKEN_VERSION, *SUGGESTED_VERSION)
+_NO_CREDENTIAL = bytes(4)
+_HEADER_AND_CREDENTIAL = HEADER_OCTETS + len(_NO_CREDENTIAL)
+_RESOLUTION = int(OpCode.RESOLUTION)
 
 _BODY = 44
 _LENGTH = struct.Struct("!I")
@@ -91,7 +107,7 @@ class Flow:
         self._octets = 0
         self._done: dict[int, Result] = {}
         self._outgoing: list[bytes] = []
-        self._clock = 0.0
+        self._expiration = 0
         self.alone: list[Flight] = []
         """Questions that the carrier asks on its own."""
 
@@ -119,7 +135,7 @@ class Flow:
         `clock` is in seconds since 1970, for the requests' time of expiration.
         """
         room = self._size - len(self._flying) - len(self.alone) - len(self._done)
-        self._clock = clock
+        self._expiration = int(clock) + DEFAULT_LIFE_SECONDS
         while room > 0 and self._more and self._octets < MAX_OCTETS:
             text = next(self._lines, None)
             if text is None:
@@ -210,15 +226,31 @@ class Flow:
         self._done[number] = Result(product.identifier, product.answer, text, product)
 
     def _ask(self, number: int, text: str, steps: Steps, wanted: Wanted) -> None:
-        name, types = wanted
-        kinds = tuple([kind.encode() for kind in types])
-        body = Resolution(name.encode(), (), kinds).encode()
+        name_octets = wanted.name.encode()
+        tail = _tail(wanted.types)
         request_id = self._next_id
         while request_id in self._flying:
             request_id = (request_id + 1) & _ID_MASK
         self._next_id = (request_id + 1) & _ID_MASK
-        draft = Draft(OpCode.RESOLUTION, body, self._flags)
-        octets = draft.encode(request_id, self._clock)
+        name_size = len(name_octets)
+        size = 4 + name_size + len(tail)
+        head = _REQUEST.pack(
+            *_VERSIONS,
+            0,
+            request_id,
+            0,
+            _HEADER_AND_CREDENTIAL + size,
+            _RESOLUTION,
+            0,
+            self._flags,
+            UNKNOWN_SITE_SERIAL,
+            0,
+            0,
+            self._expiration,
+            size,
+            name_size,
+        )
+        octets = b"".join((head, name_octets, tail, _NO_CREDENTIAL))
         self._flying[request_id] = Flight(number, text, steps, wanted, len(octets))
         self._octets += len(octets)
         self._outgoing.append(octets)
@@ -232,6 +264,13 @@ class Flow:
         else:
             reply = Reply(_SUCCESS, values, bool(flags & _AUTHORITATIVE))
             self.reply(flight, reply)
+
+
+@functools.lru_cache(maxsize=64)
+def _tail(types: tuple[str, ...]) -> bytes:
+    """Encode what follows the name in the body: no indexes, and the types."""
+    kinds = tuple(kind.encode() for kind in types)
+    return Resolution(b"", (), kinds).encode()[4:]
 
 
 def _values(whole: bytes, flags: int, size: int) -> tuple[Value, ...]:

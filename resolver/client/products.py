@@ -120,8 +120,7 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
     asked: list[Asked] = []
     rules: tuple[Rule, ...] = ()
     if asking.company:
-        wanted = Wanted(company_rules_name(asking.company), (RULE_TYPE,))
-        rules = rules_in((yield from _ask(wanted, asking, asked, now)).values)
+        rules = yield from _company_rules(asking, asked, now)
     readings = decode(text, rules).readings
     if not readings:
         raise _unreadable(text, decode(text, rules).rejections)
@@ -145,6 +144,20 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
     return _only(text, readings, found, failure, asked)
 
 
+def _company_rules(
+    asking: Asking, asked: list[Asked], now: float
+) -> Generator[Wanted, Reply, tuple[Rule, ...]]:
+    name, types = company_rules_name(asking.company), (RULE_TYPE,)
+    reply = None if asking.fresh else asking.memory.recall(name, now)
+    if reply is None:
+        reply = yield Wanted(name, types)
+        asking.memory.remember(name, types, reply, now)
+        asked.append(
+            Asked(name, reply.code, "node" if reply.authoritative else "cache")
+        )
+    return rules_in(reply.values)
+
+
 def _resolve_reading(
     text: str,
     reading: Reading,
@@ -153,13 +166,25 @@ def _resolve_reading(
     now: float,
     clock: float,
 ) -> Generator[Wanted, Reply, ProductAnswer | None]:
-    look = look_up(reading, asking.memory.known if not asking.fresh else ())
+    memory, fresh = asking.memory, asking.fresh
+    look = look_up(reading, () if fresh else memory.known)
     reply: Reply | None = None
     found: Found | None
+    # `_ask`, spelled out: a generator for each question costs as much as the question.
     try:
         wanted = next(look)
         while True:
-            reply = yield from _ask(wanted, asking, asked, now)
+            name, types = wanted
+            kept = types in _REMEMBERED_TYPES
+            reply = memory.recall(name, now) if kept and not fresh else None
+            if reply is not None:
+                asked.append(Asked(name, reply.code, "memory"))
+            else:
+                reply = yield wanted
+                if kept:
+                    memory.remember(name, types, reply, now)
+                origin = "node" if reply.authoritative else "cache"
+                asked.append(Asked(name, reply.code, origin))
             wanted = look.send(reply.values if reply.code == _SUCCESS else None)
     except StopIteration as end:
         found = end.value
@@ -169,33 +194,14 @@ def _resolve_reading(
         raise AmbiguousCodeError(_ambiguous(text, found.identifiers), found.identifiers)
     identifier = found.identifiers[0]
     if found.by != "rule" or reply is None:
-        reply = yield from _ask(Wanted(identifier), asking, asked, now)
+        reply = yield Wanted(identifier)
+        origin = "node" if reply.authoritative else "cache"
+        asked.append(Asked(identifier, reply.code, origin))
     if reply.code != _SUCCESS:
         raise answer_error(reply.code, reply.message, identifier)
     ttl_seconds = shortest_ttl(reply.values, clock)
     answer = Answer(identifier, reply.values, ttl_seconds, reply.authoritative)
     return ProductAnswer(text, reading, identifier, found, answer, tuple(asked))
-
-
-def _ask(
-    wanted: Wanted, asking: Asking, asked: list[Asked], now: float
-) -> Generator[Wanted, Reply, Reply]:
-    """Ask the memory, where it may know, or whoever carries questions."""
-    name, types = wanted
-    if types not in _REMEMBERED_TYPES:
-        reply = yield wanted
-        origin = "node" if reply.authoritative else "cache"
-        asked.append(Asked(name, reply.code, origin))
-        return reply
-    memory = asking.memory
-    recalled = None if asking.fresh else memory.recall(name, now)
-    if recalled is not None:
-        asked.append(Asked(name, recalled.code, "memory"))
-        return recalled
-    reply = yield wanted
-    memory.remember(name, types, reply, now)
-    asked.append(Asked(name, reply.code, "node" if reply.authoritative else "cache"))
-    return reply
 
 
 def _only(

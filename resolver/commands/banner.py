@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from resolver.commands.console import say, show, table
 from resolver.dns.names import NoNameError, name_of
+from resolver.dns.ons import ons_name
 from resolver.dns.zones import Zone
 from resolver.network import Network
 
@@ -49,6 +50,8 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
         anchoring = ready["anchoring"]
         say(f"log {anchoring['origin']}: anchored on {anchoring['url']}")
     say(f"DNS, for example: {dns_example(network, ready)}")
+    for example in code_examples(ready):
+        say(f"product codes, for example: {example}")
 
 
 def say_how_to_stop(ready: dict[str, Any]) -> None:
@@ -66,6 +69,20 @@ def dns_example(network: Network, ready: dict[str, Any]) -> str:
     names = (_domain_name(name, face.zone) for name in ready["identifiers"])
     name = next(filter(None, names), face.zone.name)
     return f"dig @{host} -p {port} {name} TXT"
+
+
+def code_examples(ready: dict[str, Any]) -> list[str]:
+    """Give commands that ask for the first product code; none without codes."""
+    code = next((item["code"] for item in ready["codes"]), "")
+    if not code.isdigit():
+        return []
+    examples = [f"idis resolve {code}"]
+    recursive = ready["recursive"]
+    if "ons_root" in recursive:
+        host, port = recursive["dns"]
+        name = ons_name(f"||gtin|{code}", recursive["ons_root"])
+        examples.append(f"dig @{host} -p {port} {name} NAPTR")
+    return examples
 
 
 def _domain_name(identifier: str, zone: Zone) -> str:

@@ -92,7 +92,7 @@ def run(file: Path, *, overwrite: bool, as_json: bool, who: Who) -> int:
         raise SetupError(message)
     check_arguments(who)
     job = Import(file, who, overwrite=overwrite)
-    with _progress(as_json) as progress:
+    with progress_bar(as_json) as progress:
         job.progress = progress
         run_loop(job.run())
     _report(job, as_json)
@@ -275,7 +275,8 @@ def _code_name(code: int) -> str:
         return "UNKNOWN_CODE"
 
 
-def _progress(as_json: bool) -> Progress:
+def progress_bar(as_json: bool) -> Progress:
+    """Make a bar that fills with the octets of a table and counts rows."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -59,7 +59,7 @@ def read_rows(file: Path) -> Iterator[Row]:
     Raises:
         SetupError: The file cannot be read, or has no usable header.
     """
-    readers: dict[str, Callable[[_Lines], Iterator[Row]]] = {
+    readers: dict[str, Callable[[Lines], Iterator[Row]]] = {
         ".csv": _csv_rows,
         ".jsonl": _json_rows,
     }
@@ -69,13 +69,13 @@ def read_rows(file: Path) -> Iterator[Row]:
         raise SetupError(message)
     try:
         with file.open("rb") as opened:
-            yield from reader(_Lines(opened, file))
+            yield from reader(Lines(opened, file))
     except OSError as error:
         message = f"{file}: {error.strerror or error}"
         raise SetupError(message) from error
 
 
-class _Lines:
+class Lines:
     """The lines of a file as text, counted in lines and octets."""
 
     def __init__(self, opened: BinaryIO, file: Path) -> None:
@@ -118,7 +118,7 @@ class _Lines:
             piece = self._opened.readline(MAX_LINE_OCTETS)
 
 
-def _csv_rows(lines: _Lines) -> Iterator[Row]:
+def _csv_rows(lines: Lines) -> Iterator[Row]:
     csv.field_size_limit(MAX_LINE_OCTETS)
     reader = csv.reader(lines, strict=True)
     columns = [_column(kind) for kind in _header(reader, lines)]
@@ -134,7 +134,7 @@ def _csv_rows(lines: _Lines) -> Iterator[Row]:
             yield _csv_row(lines, columns, cells)
 
 
-def _header(reader: "Iterator[list[str]]", lines: _Lines) -> list[str]:
+def _header(reader: "Iterator[list[str]]", lines: Lines) -> list[str]:
     try:
         header = next(reader, [])
     except (csv.Error, RowError) as error:
@@ -154,7 +154,7 @@ def _column(kind: str) -> bytes:
     return encode_value(Value(0, kind, b""))[4:-8] if _is_type(kind) else b""
 
 
-def _csv_row(lines: _Lines, columns: list[bytes], cells: list[str]) -> Row:
+def _csv_row(lines: Lines, columns: list[bytes], cells: list[str]) -> Row:
     try:
         values = _csv_values(columns, cells)
     except RowError as error:
@@ -184,7 +184,7 @@ def _csv_values(columns: list[bytes], cells: list[str]) -> bytes:
     return b"".join(parts)
 
 
-def _json_rows(lines: _Lines) -> Iterator[Row]:
+def _json_rows(lines: Lines) -> Iterator[Row]:
     while True:
         try:
             line = next(lines)

@@ -103,7 +103,8 @@ def credential_for(prefix: str, who: Who) -> Credential | None:
     if ready is not None:
         # The secret comes last for each prefix, and costs least to prove.
         for entry in reversed(ready["credentials"]):
-            if entry["handle"].partition("/")[0].upper() == prefix.upper():
+            owned = (entry["handle"].partition("/")[0], *entry.get("code_prefixes", ()))
+            if prefix.upper() in (one.upper() for one in owned):
                 return from_ready(entry)
         if ready.get("open_writes"):
             return None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from resolver.commands.anchor_account import anchor_key, anchor_url
 from resolver.commands.console import print_json, say
+from resolver.dns.zones import DEFAULT_ONS_ROOT
 from resolver.errors import SetupError
 from resolver.faces.sockets import LOOPBACK
 from resolver.network import Network, NetworkSettings
@@ -54,6 +55,8 @@ class UpOptions:
     dns_zone: Sequence[str] = ()
     """Zones of the DNS face, as `resolver.dns.zones` reads them."""
 
+    ons_root: str = DEFAULT_ONS_ROOT
+
     no_chains: bool = False
     strict: bool = False
     chain_clock: str = "system"
@@ -89,6 +92,7 @@ def network_settings(options: UpOptions) -> NetworkSettings:
         rotate_log_keys=options.rotate_log_keys,
         say=say,
         dns_zones=tuple(options.dns_zone),
+        ons_root=options.ons_root,
         chains=not options.no_chains,
         strict_chains=options.strict,
         chain_clock=options.chain_clock,

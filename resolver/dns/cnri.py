@@ -18,8 +18,9 @@ from resolver.dns.apex import chosen, negative, ns_of, soa_of
 from resolver.dns.asking import Found, Lookup, LookupFailedError, Step, ask
 from resolver.dns.labels import LabelError
 from resolver.dns.message import Answer, Explanation, Record
-from resolver.dns.names import MAX_NAME_OCTETS, Labels, read_cnri_name
+from resolver.dns.names import Labels, read_cnri_name
 from resolver.dns.records import DataError, cnri_records, counts_down
+from resolver.dns.redirects import redirect
 from resolver.dns.zones import Served, Zone
 
 MAX_LABELS = 16
@@ -156,17 +157,7 @@ def _leads_away(
     if len(below) == len(labels):
         return None
     dname = tree.records(place, found.values, RdataType.DNAME)
-    return _redirect(tree, dname[0], owner) if dname else None
-
-
-def _redirect(tree: _Tree, dname: Record, owner: bytes) -> Step:
-    """Make the CNAME that a DNAME stands for (RFC 6672 §3.1)."""
-    target = owner[: len(owner) - len(dname.owner)] + dname.data.lower()
-    answer = Answer(answers=(dname,), authoritative=True, expires=tree.expires)
-    if len(target) > MAX_NAME_OCTETS:
-        return Step(answer._replace(rcode=Rcode.YXDOMAIN))
-    cname = Record(owner, RdataType.CNAME, dname.ttl, target)
-    return Step(answer._replace(answers=(dname, cname)), target)
+    return redirect(dname[0], owner, tree.expires) if dname else None
 
 
 def _refer(tree: _Tree, place: bytes, cut: tuple[Record, ...]) -> Lookup[Answer]:

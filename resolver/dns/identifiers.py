@@ -16,7 +16,7 @@ from resolver.dns.apex import (
     ns_of,
     soa_of,
 )
-from resolver.dns.asking import Found, Lookup, ask
+from resolver.dns.asking import Found, Lookup, Step, ask
 from resolver.dns.labels import LabelError
 from resolver.dns.message import Answer, Explanation, Record
 from resolver.dns.names import NAME_SERVER, Kind, Labels, Place, read_name
@@ -31,8 +31,14 @@ _TOO_LONG = Explanation(
 
 def look_up_identifier(
     served: Served, zone: Zone, labels: Labels, owner: bytes, kind: int, now: float
-) -> Lookup[Answer]:
+) -> Lookup[Step]:
     """Answer for the name `owner`, which is `labels` below the zone."""
+    return Step((yield from _look_up(served, zone, labels, owner, kind, now)))
+
+
+def _look_up(
+    served: Served, zone: Zone, labels: Labels, owner: bytes, kind: int, now: float
+) -> Lookup[Answer]:
     soa = soa_of(served, zone)
     static = _static(served, zone, labels, soa)
     if static is not None:

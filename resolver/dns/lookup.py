@@ -1,7 +1,7 @@
 """Answer a query: what is refused, which zone has it, where aliases lead.
 
-An alias (CNAME) out of a zone of CNRI's convention is followed as long as it stays in
-zones that are served here; the rcode is that of the last name (RFC 6604 §3).
+An alias (CNAME) out of a zone of CNRI's convention, or of labels of object identifiers,
+is followed as long as it stays in zones that are served here; the rcode is that of the last name (RFC 6604 §3).
 """
 
 from dns.edns import EDECode
@@ -13,7 +13,9 @@ from resolver.dns.asking import Lookup, LookupFailedError, Step
 from resolver.dns.cnri import look_up_cnri
 from resolver.dns.identifiers import look_up_identifier
 from resolver.dns.message import Answer, Explanation, Query
-from resolver.dns.zones import Served
+from resolver.dns.ons import look_up_ons
+from resolver.dns.ors import look_up_ors
+from resolver.dns.zones import Served, ZoneKind
 
 MAX_ALIASES = 8
 
@@ -75,10 +77,15 @@ def _step(served: Served, name: bytes, kind: int, now: float) -> Lookup[Step | N
     if place is None:
         return None
     zone, labels = place
-    if zone.prefix is None:
-        whole = look_up_identifier(served, zone, labels, name, kind, now)
-        return Step((yield from whole))
-    return (yield from look_up_cnri(served, zone, labels, name, kind, now))
+    return (yield from _LOOKUPS[zone.kind](served, zone, labels, name, kind, now))
+
+
+_LOOKUPS = {
+    ZoneKind.IDENTIFIERS: look_up_identifier,
+    ZoneKind.CNRI: look_up_cnri,
+    ZoneKind.ONS: look_up_ons,
+    ZoneKind.ORS: look_up_ors,
+}
 
 
 def _joined(first: Answer, then: Answer) -> Answer:

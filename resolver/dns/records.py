@@ -39,7 +39,6 @@ MAX_DATA_OCTETS = 32_768
 _STRING_OCTETS = 255
 _MAX_OCTETS = 0xFFFF
 _TWO = struct.Struct("!HH")
-_SERVICE = b"\x01u\x07HDL+URL"
 _CNRI_TYPE = "DNS."
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SEPARATORS = str.maketrans({"%": "%25", ";": "%3B"})
@@ -163,17 +162,22 @@ def _told(data: bytes) -> str:
     return f"hex={data.hex()}" if _CONTROL.search(text) else f"data={text}"
 
 
-def _naptr(value: Value) -> bytes | None:
+def naptr_data(order: int, preference: int, service: bytes, url: bytes) -> bytes | None:
     """Write a terminal rule; None when the URL does not fit into its one string.
 
     The replacement stands between the delimiters of an extended regular expression,
     where a backslash and the delimiter itself need a backslash (RFC 3402 §3.2).
     """
-    url = value.data.replace(b"\\", b"\\\\").replace(b"!", b"\\!")
-    regexp = b"!^.*$!" + url + b"!"
-    if len(regexp) > _STRING_OCTETS:
+    escaped = url.replace(b"\\", b"\\\\").replace(b"!", b"\\!")
+    regexp = b"!^.*$!" + escaped + b"!"
+    if max(len(regexp), len(service)) > _STRING_OCTETS:
         return None
-    return _TWO.pack(100, 10) + _SERVICE + _string(regexp) + b"\0"
+    strings = _string(b"u") + _string(service) + _string(regexp)
+    return _TWO.pack(order, preference) + strings + b"\0"
+
+
+def _naptr(value: Value) -> bytes | None:
+    return naptr_data(100, 10, b"HDL+URL", value.data)
 
 
 def _uri(value: Value) -> bytes | None:

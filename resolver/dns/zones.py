@@ -1,9 +1,11 @@
 """Zones that a DNS face answers for, and what every zone has at its apex.
 
-A zone either holds all identifiers, in names of our own, or stands for one prefix, by
-CNRI's convention (`resolver.dns.names`). The deepest zone that a name lies in counts.
+A zone holds all identifiers, in names of our own, or stands for one prefix, by CNRI's
+convention (`resolver.dns.names`), or for product codes of a scheme (`resolver.dns.ons`,
+`resolver.dns.ors`). The deepest zone that a name lies in counts.
 """
 
+import enum
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,22 @@ from resolver.dns.names import (
 from resolver.errors import SetupError
 
 MAX_ZONE_OCTETS = 128
+DEFAULT_ONS_ROOT = "onsepc.com."
+"""Root of GS1's Object Name Service (ONS 2.0.1)."""
+
+ORS_ROOT = "oid-res.org."
+"""Root of the object identifier resolution system (X.672)."""
+
 _EXAMPLES = "for example idis.test, or example.com=88.118.7/DNS"
+
+
+class ZoneKind(enum.Enum):
+    """What the names of a zone are."""
+
+    IDENTIFIERS = enum.auto()
+    CNRI = enum.auto()
+    ONS = enum.auto()
+    ORS = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +53,11 @@ class Zone:
     """The same as octets."""
 
     prefix: bytes | None = None
-    """What CNRI's convention puts before a name; None for a zone of identifiers."""
+    """What CNRI's convention puts before a name, or below which the codes of a scheme
+    are registered; None for a zone of identifiers."""
 
     prefix_labels: int = ENTERPRISE_LABELS
+    kind: ZoneKind = ZoneKind.IDENTIFIERS
 
 
 def parse_zone(text: str, prefix_labels: int = ENTERPRISE_LABELS) -> Zone:
@@ -48,6 +67,34 @@ def parse_zone(text: str, prefix_labels: int = ENTERPRISE_LABELS) -> Zone:
         SetupError: The zone is no domain name, or the prefix no identifier.
     """
     name, equals, prefix = text.partition("=")
+    zone, origin = _parse_name(name)
+    if not equals:
+        return Zone(zone, origin, None, prefix_labels)
+    try:
+        canonical(prefix.encode())
+    except (InvalidIdentifierError, UnicodeEncodeError) as error:
+        raise SetupError(f"zone {name}: {error}", _EXAMPLES) from None
+    return Zone(zone, origin, prefix.encode(), kind=ZoneKind.CNRI)
+
+
+def code_zones(
+    ons_root: str = DEFAULT_ONS_ROOT, national: str = "88"
+) -> tuple[Zone, ...]:
+    """Make the zones of GS1 codes and of object identifiers.
+
+    Args:
+        ons_root: A root, or a peer root, of ONS.
+        national: The prefix below which the schemes have theirs.
+
+    Raises:
+        SetupError: The root is no domain name.
+    """
+    ons, ors = _parse_name(ons_root), _parse_name(ORS_ROOT)
+    gs1, oid = f"{national}.GS1".encode(), f"{national}.OID".encode()
+    return Zone(*ons, gs1, kind=ZoneKind.ONS), Zone(*ors, oid, kind=ZoneKind.ORS)
+
+
+def _parse_name(name: str) -> tuple[str, bytes]:
     try:
         zone = dns.name.from_text(name).canonicalize()
     except (dns.exception.DNSException, UnicodeError) as error:
@@ -61,19 +108,17 @@ def parse_zone(text: str, prefix_labels: int = ENTERPRISE_LABELS) -> Zone:
     if len(origin) > MAX_ZONE_OCTETS:
         message = f"zone {name!r}: {len(origin)} octets, at most {MAX_ZONE_OCTETS}"
         raise SetupError(message, "names of identifiers need room below it")
-    if not equals:
-        return Zone(zone.to_text(), origin, None, prefix_labels)
-    try:
-        canonical(prefix.encode())
-    except (InvalidIdentifierError, UnicodeEncodeError) as error:
-        raise SetupError(f"zone {name}: {error}", _EXAMPLES) from None
-    return Zone(zone.to_text(), origin, prefix.encode())
+    return zone.to_text(), origin
 
 
 def zones_of(
-    texts: Iterable[str], prefix_labels: int = ENTERPRISE_LABELS
+    texts: Iterable[str],
+    prefix_labels: int = ENTERPRISE_LABELS,
+    codes: Sequence[Zone] = (),
 ) -> tuple[Zone, ...]:
     """Read zones; without one of identifiers, the default one is added at the front.
+
+    Zones of codes come last, and not where a zone of the same name was asked for.
 
     Raises:
         SetupError: One is not usable, or there twice.
@@ -86,7 +131,7 @@ def zones_of(
         if names.count(name) > 1:
             message = f"zone {name}: once expected, given {names.count(name)} times"
             raise SetupError(message, "a zone means identifiers, or one prefix")
-    return tuple(zones)
+    return (*zones, *(zone for zone in codes if zone.name not in names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,21 +30,18 @@ from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.json_form import JsonObject
 from chain_anchor.bif.reporting import report
 from chain_anchor.errors import AnchorError
-from resolver.faces.exchange import Headers, HttpError, Response
+from resolver.faces import bif_bodies
+from resolver.faces.bif_bodies import Bodies, TooLargeError, TooManyError
+from resolver.faces.exchange import Headers, Response
 from resolver.faces.http import Listeners, configured
 from resolver.faces.http_application import (
     GoneError,
     Receive,
     Scope,
     Send,
-    read_body,
     send_response,
 )
 from resolver.telemetry import Telemetry
-
-MAX_BODY_OCTETS = 16 << 20
-MAX_HELD_OCTETS = 64 << 20
-"""Of bodies that all requests hold at a time."""
 
 MAX_REQUESTS = 256
 """Requests that are answered at a time."""
@@ -77,7 +74,7 @@ class BifHttp(Listeners):
         self._websocket_port = websocket_port
         self._drop_sockets = drop_sockets
         self._requests = 0
-        self._held_octets = 0
+        self.bodies = Bodies()
 
     async def start(self, sockets: Sequence[socket]) -> None:
         """Answer from now on."""
@@ -91,48 +88,42 @@ class BifHttp(Listeners):
         Raises:
             GoneError: the client left.
         """
-        if self._requests >= MAX_REQUESTS:
-            self.telemetry.shed += 1
-            return _failure(ErrorCode.INTERNAL, "Too many requests", _CLOSE)
-        self._requests += 1
-        held = self._expected_octets(scope)
-        self._held_octets += held
         try:
-            return await self._answer(scope, receive)
-        except HttpError:
+            async with self.bodies.held(receive) as body:
+                return await self._take(scope, body)
+        except TooLargeError:
             self.telemetry.malformed += 1
-            text = f"request body exceeds the limit({MAX_BODY_OCTETS})"
+            text = f"request body exceeds the limit({bif_bodies.MAX_BODY_OCTETS})"
             return _failure(ErrorCode.INVALID_PARAMETER, text, _CLOSE)
+        except TooManyError:
+            return self._shed()
+
+    def _shed(self) -> Response:
+        self.telemetry.shed += 1
+        return _failure(ErrorCode.INTERNAL, "Too many requests", _CLOSE)
+
+    async def _take(self, scope: Scope, body: bytes) -> Response:
+        """Answer a request that has come whole, if there are not too many."""
+        if self._requests >= MAX_REQUESTS:
+            return self._shed()
+        self._requests += 1
+        try:
+            return await self._answer(scope, body)
         except AnchorError as error:
             self.telemetry.internal_errors += 1
             return _failure(ErrorCode.INTERNAL, str(error), _ANY_PAGE)
-        except GoneError:
-            raise
         except Exception as error:  # noqa: BLE001 (told to the loop; 200 all the same)
             self.telemetry.internal_errors += 1
             report("a request to a chain met a fault", error)
             return _failure(ErrorCode.INTERNAL, "Internal error", _ANY_PAGE)
         finally:
             self._requests -= 1
-            self._held_octets -= held
 
-    def _expected_octets(self, scope: Scope) -> int:
-        """Say how large the body is; one that does not say counts as the largest."""
-        headers = dict(scope["headers"])
-        length = headers.get(b"content-length", b"")
-        if length.isdigit():
-            return min(int(length[:20]), MAX_BODY_OCTETS)
-        return MAX_BODY_OCTETS if b"transfer-encoding" in headers else 0
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        if self._held_octets > MAX_HELD_OCTETS:
-            self.telemetry.shed += 1
-            return _failure(ErrorCode.INTERNAL, "Too many requests", _CLOSE)
+    async def _answer(self, scope: Scope, body: bytes) -> Response:
         path = unquote(scope["raw_path"].decode("latin-1"), errors="replace")
         shown = () if _is_developer(path) else _ANY_PAGE
         if shown and _is_preflight(scope):
             return Response(HTTPStatus.OK, b"", _TEXT, _PREFLIGHT)
-        body = await read_body(receive, MAX_BODY_OCTETS)
         request = Request(path, scope["query_string"], body)
         asked = Asked(self._chain, request, self._websocket_port, secrets.token_bytes)
         document = await self._document(asked, scope)

@@ -1,7 +1,7 @@
 """GS1 Digital Link over HTTP (GS1-Conformant Resolver Standard 1.2).
 
     /01/GTIN[/22/…][/10/…][/21/…]   and every other GS1 key with its qualifiers
-    /COMPRESSED                     the same, compressed
+    /COMPRESSED, /ehHEX, /exBASE64  the same, compressed, or an EPC binary string
     /.well-known/gs1resolver        what this resolver is
 
     307   to the link that fits the request, with the request's query string

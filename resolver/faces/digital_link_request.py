@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from registry.model.codes import ResponseCode
 from registry.schemes import gs1
+from registry.schemes.gs1.epc import read_epc_binary
 from registry.schemes.reading import Reading
 from resolver.faces.exchange import HttpError, Parameters, Request
 from resolver.links.accepting import Range, quality_of, read_ranges
 from resolver.links.choosing import Wanted
+from resolver.links.epc_path import epc_in
 from resolver.links.link import expand
 from resolver.links.linkset import JSON_LD_TYPE, JSON_TYPE, MEDIA_TYPE
 from resolver.links.page import HTML_TYPE
@@ -24,8 +26,8 @@ LINKSET_TYPES = (MEDIA_TYPE, JSON_TYPE, JSON_LD_TYPE, HTML_TYPE)
 MAX_TARGET_OCTETS = 4096
 MAX_CONTEXTS = 8
 
-COMPRESSED_FORM = "compressed-digital-link"
-_FORMS = ("digital-link", COMPRESSED_FORM)
+_COMPRESSED_FORMS = ("compressed-digital-link", "epc-binary")
+_FORMS = ("digital-link", *_COMPRESSED_FORMS)
 _LINKSET = ("linkset", "all")
 """`all` is the name it had until 2024; clients still use it."""
 
@@ -58,7 +60,7 @@ class Asked(NamedTuple):
     @property
     def compressed(self) -> bool:
         """Whether the URI came compressed."""
-        return self.reading.form == COMPRESSED_FORM
+        return self.reading.form in _COMPRESSED_FORMS
 
 
 def root_of(request: Request, own_address: str) -> str:
@@ -112,6 +114,9 @@ def _read_uri(request: Request, root: str) -> Reading:
     if len(target) > MAX_TARGET_OCTETS:
         message = f"URI of {len(target)} octets, at most {MAX_TARGET_OCTETS} taken"
         raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, message)
+    epc = epc_in(request.path.strip(b"/").decode("ascii", "replace"))
+    if epc is not None:
+        return read_epc_binary(epc)
     readings = gs1.read(root + target.decode("ascii", "replace"))
     for reading in readings:
         if reading.form in _FORMS:

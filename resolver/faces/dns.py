@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from resolver.dns.zones import serve, zones_of
+from resolver.dns.zones import ZoneKind, code_zones, serve, zones_of
 from resolver.faces.datagram_socket import DatagramSocket
 from resolver.faces.dns_answering import DnsAnswering
 from resolver.faces.dns_tcp import DnsTcp
@@ -28,11 +28,15 @@ class DnsFace:
         telemetry: Telemetry,
         settings: NodeSettings,
     ) -> None:
-        zones = settings.dns_zones or zones_of(())
+        zones = settings.dns_zones or zones_of((), codes=code_zones())
         served = serve(zones, settings.hosts, settings.negative_ttl_seconds)
         self.bound = bound
         self.zone = next(zone for zone in zones if zone.prefix is None)
         """The first zone of identifiers."""
+
+        roots = (zone.name for zone in zones if zone.kind is ZoneKind.ONS)
+        self.ons_root: str | None = next(roots, None)
+        """Below which GS1 codes have their names; None where a zone took its place."""
 
         by_udp = DnsAnswering(responder, served, telemetry, "dns-udp")
         by_tcp = DnsAnswering(responder, served, telemetry, "dns-tcp")

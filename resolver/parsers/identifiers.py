@@ -87,7 +87,7 @@ def _run_register(options: argparse.Namespace) -> int:
         options.values,
         overwrite=options.overwrite,
         as_json=options.json,
-        who=_who(options),
+        who=who_of(options),
     )
 
 
@@ -108,7 +108,7 @@ def _run_import(options: argparse.Namespace) -> int:
         options.file,
         overwrite=options.overwrite,
         as_json=options.json,
-        who=_who(options),
+        who=who_of(options),
     )
 
 
@@ -116,6 +116,11 @@ def _add_writing(parser: argparse.ArgumentParser, *, overwrite: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help=overwrite)
     add_json(parser)
     add_server(parser)
+    add_who(parser)
+
+
+def add_who(parser: argparse.ArgumentParser) -> None:
+    """Add who writes: `--user` with `--key` or `--secret`."""
     group = parser.add_argument_group(
         "who you are", "default: the running network's administrator of the prefix"
     )
@@ -124,7 +129,8 @@ def _add_writing(parser: argparse.ArgumentParser, *, overwrite: str) -> None:
     group.add_argument("--secret", metavar="S", help="or its secret")
 
 
-def _who(options: argparse.Namespace) -> "Who":
+def who_of(options: argparse.Namespace) -> "Who":
+    """Give what the arguments say about server and credential."""
     from resolver.commands.running import Who
 
     return Who(options.server, options.user, options.key, options.secret)

@@ -33,6 +33,13 @@ def add_up(commands: Commands) -> None:
         "records under PREFIX as CNRI's server does; may be given several times",
     )
     parser.add_argument(
+        "--ons-root",
+        default="onsepc.com",
+        metavar="ZONE",
+        help="root of the names of GS1 codes, as a peer root has one, for example "
+        "ons.epcglobal.cn (default onsepc.com)",
+    )
+    parser.add_argument(
         "--open-writes",
         action="store_true",
         help="switch authentication off, as deployed enterprise nodes often have it",

@@ -299,13 +299,15 @@ async def test_another_chain_gets_nothing(tmp_path, log, told):
     assert f"move {directory} away" in told.said[0]
 
 
-async def test_a_chain_that_went_back_gets_the_checkpoint_again(tmp_path, log, told):
+async def test_a_chain_that_went_back_gets_the_checkpoint_again(
+    tmp_path, log, told, monkeypatch
+):
+    monkeypatch.setattr(pacing, "LOOK_SECONDS", 0.02)
     async with chain(tmp_path / "chain") as (node, port):
         snapshot = await node.snapshot()
         async with anchoring(tmp_path, log, told, port) as made:
             await told.until(covers(made, log))
             await node.revert(snapshot)
-            made.look_again()
             await told.until(lambda: made.progress().confirmed == 2)
             assert made.newest.queued.size == log.size
             assert sizes_on(node, log) == [log.size]

@@ -10,7 +10,7 @@ import pytest
 
 from chain_anchor.bif.errors import ChainStoppedError
 from chain_anchor.bif.json_form import to_json
-from resolver.faces import bif_http
+from resolver.faces import bif_bodies
 from tests.bif_chains import ALICE, BOB, key, pay
 from tests.bif_served import HOST, MemoryChain, item, serving
 
@@ -77,18 +77,18 @@ async def test_a_body_is_read_whatever_its_content_type():
 
 
 async def test_a_body_has_a_limit(monkeypatch):
-    monkeypatch.setattr(bif_http, "MAX_BODY_OCTETS", 1000)
+    monkeypatch.setattr(bif_bodies, "MAX_BODY_OCTETS", 1000)
     async with serving(MemoryChain()) as face:
         _, body, _ = await ask(face, "POST", "/callContract", b" " * 1000)
         assert json.loads(body)["error_desc"] == "request must be in json format"
         status, body, _ = await ask(face, "POST", "/callContract", b" " * 1001)
         assert (status, json.loads(body)["error_code"]) == (200, 2)
         assert "exceeds the limit(1000)" in json.loads(body)["error_desc"]
-        assert face.http._held_octets == 0
+        assert face.http.bodies.held_octets == 0
 
 
 async def test_bodies_together_have_a_limit(monkeypatch):
-    monkeypatch.setattr(bif_http, "MAX_HELD_OCTETS", 99)
+    monkeypatch.setattr(bif_bodies, "MAX_HELD_OCTETS", 99)
     async with serving(MemoryChain()) as face:
         _, body, _ = await ask(face, "POST", "/callContract", b"{" + b" " * 99)
         assert json.loads(body)["error_desc"] == "Too many requests"
@@ -191,7 +191,7 @@ async def test_any_octets_give_an_answer_or_an_end():
             assert b"500 Internal" not in answer
         status, _, _ = await ask(face, "GET", "/hello")
         assert status == 200
-        assert face.http._requests == face.http._held_octets == 0
+        assert face.http._requests == face.http.bodies.held_octets == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])

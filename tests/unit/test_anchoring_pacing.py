@@ -5,10 +5,12 @@ import pytest
 from resolver.anchoring.pacing import (
     GATHER_SECONDS,
     INTERVAL_SECONDS,
+    LOOK_SECONDS,
     MANY_ENTRIES,
     MAX_PAUSE_SECONDS,
     pause_after,
     seconds_until_due,
+    seconds_until_look,
 )
 
 LONG_AGO = float("-inf")
@@ -30,6 +32,12 @@ def test_transactions_are_an_interval_apart():
 
 def test_very_many_entries_do_not_wait():
     assert seconds_until_due(MANY_ENTRIES, 50.0, 50.0, 50.0) == 0
+
+
+def test_the_chain_is_looked_at_at_the_start_and_once_a_minute():
+    assert seconds_until_look(None, 7.0) == 0
+    assert seconds_until_look(7.0, 7.0) == LOOK_SECONDS
+    assert seconds_until_look(7.0, 7.0 + LOOK_SECONDS) == 0
 
 
 def test_pauses_grow_to_their_maximum_and_are_spread():

@@ -213,6 +213,27 @@ async def test_r4_the_uncompressed_uri_is_told(resolver, compressed, query):
     assert f'<{ROOT}/{ITEM}>; rel="owl:sameAs"' in answer.headers["link"]
 
 
+@pytest.mark.parametrize(
+    ("path", "uncompressed"),
+    [
+        # SGTIN-96 of the tyre information service's documentation (GDSO), both ways
+        ("/eh301854aac1493d023119400a", "01/00866993371400/21/9413672970"),
+        ("/exMBhUqsFJPQIxGUAK", "01/00866993371400/21/9413672970"),
+    ],
+)
+async def test_r4_an_epc_binary_string_is_decompressed(path, uncompressed):
+    below = {"01/00866993371400": record(link("gs1:pip", SHOP))}
+    resolver = Resolver(below, code_prefix="88.GS1.086699")
+    answer = await resolver.get(path)
+    assert (answer.status, answer.location) == (307, SHOP)
+    assert f'<{ROOT}/{uncompressed}>; rel="owl:sameAs"' in answer.headers["link"]
+
+
+@pytest.mark.parametrize("path", ["/ehffffffffffff", "/ex__________", "/eh301854aac1"])
+async def test_r4_an_epc_binary_string_that_is_none_is_400(resolver, path):
+    assert (await resolver.get(path)).status == 400
+
+
 async def test_r4_an_uncompressed_uri_is_the_same_as_nothing_else(resolver):
     assert "sameAs" not in (await resolver.get(f"/{ITEM}")).headers["link"]
 

@@ -285,7 +285,7 @@ BAD = [
     ("(01)06901234567892(99", 18, "(NN)", "not closed"),
     ("()", 1, "application identifier", "nothing in the brackets"),
     ("]d20106901234567893", 18, "2", "check digit"),
-    ("]X9", 0, "]C1", "symbology identifier"),
+    ("]?9", 0, "]C1", "symbology identifier"),
     ("]E0690123456789", None, "13 digits", "12 characters"),
     ("0106901234567893", 15, "2", "check digit"),
     (

@@ -25,7 +25,7 @@ MAX_PARAMETERS: Final = 100
 _MAX_DIGITS: Final = 19
 _ABSENT: Final = ("", "null")
 _TRUE: Final = ("true", "1")
-_SURROGATE: Final = rb"\ud"
+_SURROGATES: Final = (rb"\ud", rb"\uD")
 
 Randomness = Callable[[int], bytes]
 """Gives that many random octets."""
@@ -122,6 +122,11 @@ class Fields:
             raise invalid(f"'{name}' must be an integer")
         return _integer(name, str(value) if _fits(value) else "")
 
+    def flag(self, name: str) -> bool:
+        """Read a truth value; what is not true is false."""
+        value = self.members.get(name)
+        return value is True or str(value).lower() in _TRUE
+
 
 @dataclass(frozen=True, repr=False)
 class Asked:
@@ -187,7 +192,7 @@ def listed(value: Json, name: str, most: int) -> list[Json]:
 
 def _checked(found: Json, octets: bytes) -> Json:
     """Refuse text with half of a pair of surrogates, which nothing after this expects."""
-    if _SURROGATE in octets.lower():
+    if any(half in octets for half in _SURROGATES):
         json.dumps(found, ensure_ascii=False).encode()
     return found
 

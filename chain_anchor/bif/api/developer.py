@@ -7,7 +7,7 @@
     POST  /_dev/revert             snapshot
     GET   /_dev/time
     POST  /_dev/time               set or advance, microseconds
-    POST  /_dev/mining             mode automine | interval | manual, interval_ms
+    POST  /_dev/mining             mode automine | interval | manual, interval_ms, empty
     POST  /_dev/account            address, balance, nonce, code, metadata, domain_id
     POST  /_dev/fault              fault, count, delay_ms
 
@@ -33,6 +33,7 @@ from chain_anchor.bif.rules import MAIN_DOMAIN
 PATH: Final = "/_dev"
 DROPPED_SOCKET: Final = "dropped_socket"
 DELAYED_FAULTS: Final = ("late_confirmation", "leader_crash")
+FAULTS: Final = (*DELAYED_FAULTS, "lost_transaction", DROPPED_SOCKET)
 MAX_BLOCKS: Final = 1000
 MAX_METADATA: Final = 100
 _ARGUMENTS: Final = (
@@ -42,6 +43,7 @@ _ARGUMENTS: Final = (
     "advance",
     "mode",
     "interval_ms",
+    "empty",
     "address",
     "balance",
     "nonce",
@@ -172,8 +174,9 @@ async def _set_time(bench: Bench) -> Json:
 async def _mining(bench: Bench) -> Json:
     mode = bench.fields.text("mode")
     interval = bench.fields.integer("interval_ms", _DEFAULT_INTERVAL_MS)
-    await bench.chain.set_mining(mode, interval)
-    return {"mode": mode, "interval_ms": interval}
+    empty = bench.fields.flag("empty")
+    await bench.chain.set_mining(mode, interval, empty=empty)
+    return {"mode": mode, "interval_ms": interval, "empty": empty}
 
 
 async def _account(bench: Bench) -> Json:
@@ -181,7 +184,7 @@ async def _account(bench: Bench) -> Json:
     edit = AccountEdit(
         balance=_optional(bench, "balance"),
         nonce=_optional(bench, "nonce"),
-        code=fields.text("code") if "code" in fields.members else None,
+        code=fields.text("code") if fields.members.get("code") is not None else None,
         metadata=_metadata(fields.members.get("metadata")),
     )
     if edit == AccountEdit():
@@ -205,6 +208,8 @@ def _metadata(value: Json) -> dict[str, str | None]:
 
 async def _fault(bench: Bench) -> Json:
     fault, count = bench.fields.text("fault"), bench.fields.integer("count", 1)
+    if fault not in FAULTS:
+        raise invalid(f"'fault'({fault:.40}) must be one of {', '.join(FAULTS)}")
     if count < 0:
         raise invalid(f"'count'({count}) must not be negative")
     if fault == DROPPED_SOCKET:
@@ -226,7 +231,8 @@ def _block(header: LedgerHeader) -> Json:
 
 
 def _optional(bench: Bench, name: str) -> int | None:
-    return _required(bench, name) if name in bench.fields.members else None
+    given = bench.fields.members.get(name) not in (None, "")
+    return _required(bench, name) if given else None
 
 
 def _required(bench: Bench, name: str) -> int:

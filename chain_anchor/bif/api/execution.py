@@ -72,8 +72,8 @@ def _invocation(asked: Asked, fields: Fields, domain: int) -> Invocation:
 
 def _no_contract(address: str) -> RefusedError:
     text = f"Contract account({address:.80}) does not exist"
-    system = system_contracts.missing(address) if is_address(address) else None
-    return RefusedError(ErrorCode.NOT_EXIST, system.text if system else text)
+    system = system_contracts.missing(address) if is_address(address) else ""
+    return RefusedError(ErrorCode.NOT_EXIST, system or text)
 
 
 def _entry(fields: Fields) -> EntryPoint:

@@ -133,8 +133,16 @@ class DevelopedChain(ServedChain, Protocol):
     async def advance(self, microseconds: int, /) -> None:
         """Put the chain's clock forward."""
 
-    async def set_mining(self, mode: str, interval_ms: int = 1000) -> None:
-        """Close blocks with each submission, at intervals, or only when told to."""
+    async def set_mining(
+        self, mode: str, interval_ms: int = 1000, *, empty: bool = False
+    ) -> None:
+        """Close blocks with each submission, at intervals, or only when told to.
+
+        Args:
+            mode: automine, interval or manual.
+            interval_ms: of the second.
+            empty: whether it closes blocks without transactions too.
+        """
 
     async def set_account(
         self, address: str, edit: AccountEdit, domain: int = 0

@@ -53,7 +53,7 @@ def _read(item: Json) -> Read:
     try:
         return transactions.read_item(item)
     except RefusedError as refusal:
-        return refusal
+        return refusal.alone()
 
 
 def _takes_long(item: Json) -> bool:

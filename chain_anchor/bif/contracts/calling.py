@@ -25,7 +25,7 @@ def delegate_call(run: Run, values: Sequence[Argument]) -> Result:
     try:
         return run.caller.run(code, call, run.host, run.meter).value
     except RefusedError as error:
-        run.refusal = error
+        run.refusal = error.alone()
         raise ThrownError(f"Failed to process transaction({error.text})") from None
 
 

@@ -40,7 +40,7 @@ from chain_anchor.bif.contracts.interface import (
 from chain_anchor.bif.contracts.machine import TICKS_PER_MICROSECOND, Machine
 from chain_anchor.bif.contracts.questions import Argument, Number, Run, ThrownError
 from chain_anchor.bif.contracts.source import SourceError, counted
-from chain_anchor.bif.errors import ErrorCode, RefusedError
+from chain_anchor.bif.errors import ErrorCode
 
 MAX_EXCEPTION_OCTETS: Final = 256
 """What a node keeps of the text of an exception."""

@@ -152,7 +152,7 @@ def _perform(run: Run, operation: Operation) -> Performed:
     try:
         return run.host.perform(run.call, operation, run.meter)
     except RefusedError as error:
-        run.refusal = error
+        run.refusal = error.alone()
         raise ThrownError(f"Failed to process transaction({error.text})") from None
 
 

@@ -2,7 +2,11 @@
 
 from registry.schemes.gs1.application_identifiers import TABLE, ApplicationIdentifier
 from registry.schemes.gs1.check_digits import check_digit
-from registry.schemes.gs1.element_strings import bracketed, plain
+from registry.schemes.gs1.element_strings import (
+    bracketed,
+    pairs_in_symbol_order,
+    plain,
+)
 from registry.schemes.gs1.epc import (
     company_prefix_of,
     epc_hexadecimal,
@@ -33,6 +37,7 @@ __all__ = [
     "epc_tag_uri",
     "epc_uri",
     "level_paths",
+    "pairs_in_symbol_order",
     "pairs_of",
     "plain",
     "read",

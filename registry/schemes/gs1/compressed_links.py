@@ -22,7 +22,7 @@ from registry.schemes.gs1.pairs import KEYS
 from registry.schemes.reading import CodeError, Reading
 
 _WORD: Final = re.compile("[-0-9A-Z_a-z]+")
-_LEAST_CHARACTERS: Final = 6
+_LEAST_CHARACTERS: Final = 4
 """A shorter word alone holds no key: nothing to try."""
 
 

@@ -215,12 +215,16 @@ def bracketed(pairs: tuple[tuple[str, str], ...]) -> str:
     return "".join(f"({ai}){value}" for ai, value in pairs)
 
 
-def plain(pairs: tuple[tuple[str, str], ...]) -> str:
-    """Write application identifiers and values as a symbol encodes them.
+def pairs_in_symbol_order(
+    pairs: tuple[tuple[str, str], ...],
+) -> tuple[tuple[str, str], ...]:
+    """Put values of predefined length first, so that fewer separators are needed."""
+    return tuple(sorted(pairs, key=lambda pair: pair[0] not in _FIXED))
 
-    Values of predefined length go first, so that fewer separators are needed.
-    """
-    ordered = sorted(pairs, key=lambda pair: pair[0] not in _FIXED)
+
+def plain(pairs: tuple[tuple[str, str], ...]) -> str:
+    """Write application identifiers and values as a symbol holds them, without brackets."""
+    ordered = pairs_in_symbol_order(pairs)
     text = ""
     for index, (ai, value) in enumerate(ordered):
         is_open = ai not in _FIXED and index + 1 < len(ordered)

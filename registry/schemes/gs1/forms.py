@@ -25,10 +25,8 @@ _ELEMENTS: Final = frozenset(["]C1", "]e0", "]d2", "]Q3", "]J1"])
 _NUMBERS: Final = {"]E0": 13, "]E4": 8, "]I1": 14}
 """Symbols that hold one number: EAN-13 (and UPC, with a zero in front), EAN-8, ITF-14."""
 
-_PLAIN_SYMBOLS: Final = frozenset(
-    ["]C0", "]d0", "]d1", "]Q0", "]Q1", "]A0", "]I0", "]J0"]
-)
-"""Symbols that hold any text: a Digital Link URI, or a number."""
+_LETTERS: Final = frozenset("ACEFGILPQRSXdezJU")
+"""Symbologies (ISO/IEC 15424); with another digit each holds any text: a Digital Link URI."""
 
 _SPELT_SEPARATORS: Final = (
     "<GS>",
@@ -131,9 +129,9 @@ def _read_content(symbol: str, rest: str) -> tuple[Reading, ...]:
             expected = f"{_NUMBERS[symbol]} digits"
             raise rejected("number", f"{len(rest)} characters", None, expected)
         return read_number(rest)[:1]
-    if symbol in _PLAIN_SYMBOLS:
+    if symbol[1:2] in _LETTERS and symbol[2:].isalnum() and rest[:1] != "]":
         return read(rest)
-    known = ", ".join(sorted({*_ELEMENTS, *_NUMBERS, *_PLAIN_SYMBOLS}))
+    known = ", ".join(sorted({*_ELEMENTS, *_NUMBERS}))
     reason = f"unknown symbology identifier {symbol!r}"
     raise rejected(PLAIN, reason, -3, known)
 
