@@ -21,6 +21,10 @@ COMMANDS = {
     "registrations": ("bench.registrations", "durable and proven: in bulk, one by one"),
     "links": ("bench.links", "GS1 Digital Link redirects over HTTP"),
     "anchoring": ("bench.anchoring", "what anchoring the log adds to a registration"),
+    "chain": (
+        "bench.chain.command",
+        "the local chain: transfers, batches, large blocks",
+    ),
     "codes": ("bench.codes", "product codes decoded and resolved"),
     "limits": ("bench.limits.command", "a full cache, floods, a busy registry"),
     "growth": ("bench.growth.command", "14 to 35 secondary nodes, step by step"),

@@ -3,7 +3,9 @@
 The same registrations at `idis up` with its chains, anchoring and with
 `--no-anchoring`, alternately: in bulk by `idis import`, then one by one at a rate. What
 counts is the processor's time in the network's process, chains included, because clocks
-on the wall differ more from one run to the next than anchoring costs.
+on the wall differ more from one run to the next than anchoring costs. Groups of what comes one
+by one differ in size, too, so the last figure shows it best: a few registrations, each
+of which makes a checkpoint.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from resolver.commands.console import show, table
 from resolver.commands.status import fetch
 from resolver.running import RunningNetwork, run_network
 
+_QUIET_RATE, _QUIET_SECONDS = 2.0, 8.0
 _WITH, _WITHOUT = "anchoring", "no anchoring"
 
 
@@ -39,6 +42,9 @@ class Cost:
     paced_cpu_us: float
     p50_ms: float
     p99_ms: float
+    quiet_cpu_ms: float
+    """Milliseconds of processor time a second while little is registered."""
+
     transactions: int
     """Checkpoints that came to the chain meanwhile."""
 
@@ -57,6 +63,9 @@ def measure(count: int, rate: float, seconds: float, *, anchoring: bool) -> Cost
             paced = Paced("88.118.7")
             asyncio.run(paced.run(network, rate, seconds))
             ended = _cpu_seconds(process)
+            quiet = Paced("88.118.7")
+            asyncio.run(quiet.run(network, _QUIET_RATE, _QUIET_SECONDS))
+            rested = _cpu_seconds(process)
             transactions = _transactions(network)
     times = sorted(paced.milliseconds)
     return Cost(
@@ -65,6 +74,7 @@ def measure(count: int, rate: float, seconds: float, *, anchoring: bool) -> Cost
         (ended - filled) / len(times) * 1e6,
         statistics.median(times),
         times[int(len(times) * 0.99)],
+        (rested - ended) / _QUIET_SECONDS * 1000,
         transactions,
     )
 
@@ -118,6 +128,7 @@ def _show(found: dict[str, list[Cost]]) -> None:
         ("paced_cpu_us", "one by one, µs of CPU each", "≤ 1.05"),
         ("p50_ms", "one by one, p50 ms", ""),
         ("p99_ms", "one by one, p99 ms", ""),
+        ("quiet_cpu_ms", f"at {_QUIET_RATE:.0f}/s, ms of CPU a second", ""),
     ):
         both = [
             statistics.median(float(getattr(one, name)) for one in found[which])

@@ -9,6 +9,7 @@ process's resident peak over ten thousand and over a million lines.
 
 import argparse
 import asyncio
+import functools
 import itertools
 import json
 import sys
@@ -153,14 +154,14 @@ def _run(client: Client, lines: Iterable[str]) -> None:
 def peak_mib(network: RunningNetwork, codes: Sequence[str], count: int) -> float:
     """Resident peak of this process while it resolves `count` lines."""
     process = psutil.Process()
-    peak = process.memory_info().rss
+    peak: int = process.memory_info().rss
     lines = itertools.islice(itertools.cycle(codes), count)
     with Client(network.recursive) as client:
         results = client.resolve_many(lines, concurrency=CONCURRENCY)
         for number, _ in enumerate(results):
             if number % _SAMPLED_EVERY == 0:
                 peak = max(peak, process.memory_info().rss)
-    return max(peak, process.memory_info().rss) / _MIB
+    return float(max(peak, process.memory_info().rss)) / _MIB
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
@@ -174,7 +175,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         ("element string, plain", plain),
         ("identifier", codes.identifier),
     ):
-        found = _repeat(rounds, lambda k=kind: decoded_per_second(k, count))
+        found = _repeat(rounds, functools.partial(decoded_per_second, kind, count))
         yield Figure(f"decoded, {name}", "1/s", DECODE_GOAL, found, at_least=True)
     cores = find_cores()
     with run_network("--port-base", "0") as network, on_cores(cores.generator):
@@ -189,7 +190,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
             ("all mixed", codes.mixed),
         ):
             found = _repeat(
-                rounds, lambda k=kind: resolved_per_second(network, k, count)
+                rounds, functools.partial(resolved_per_second, network, kind, count)
             )
             yield Figure(f"resolved, {name}", "1/s", RESOLVE_GOAL, found, at_least=True)
         small = peak_mib(network, codes.mixed, 10_000)

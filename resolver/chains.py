@@ -185,6 +185,8 @@ class Chains:
             # A clock that blocks move is asked for to have the same blocks again.
             still_seconds=None if clock == "stepped" else STILL_SECONDS,
         )
+        if clock == "stepped":
+            self.backbone.node.follow = self._headers.caught_up
 
     async def start(self) -> None:
         """Start both; they answer once this returns.

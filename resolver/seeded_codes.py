@@ -95,7 +95,7 @@ def _other_codes(enterprise: Enterprise) -> Iterator[SeededCode]:
             yield SeededCode("ecode", f"{enterprise.ecode}{number:04d}", its_class)
     shown = f"{prefix}/{_SHOWN_SERIAL}"
     if enterprise.ecode is not None and enterprise.products:
-        yield SeededCode("ecode", f"{enterprise.ecode}0001{_SHOWN_NUMBER:08d}", shown)
+        yield SeededCode("ecode", f"{enterprise.ecode}0001{_SHOWN_NUMBER:010d}", shown)
     national, industry, own = prefix.rsplit(".", 2)
     if national == "88" and len(industry) == 3:
         # Three digits of the country, three of the industry (idis notes §2.1).
@@ -119,8 +119,7 @@ def _gs1_records(enterprise: Enterprise, prefix: str) -> Iterator[SeededIdentifi
         for serial in _SERIALS:
             link = _trace(enterprise, serial)
             title = item.format(serial)
-            for path in (f"21/{serial}", f"10/{BATCH}/21/{serial}"):
-                yield _alias(f"{name}/{path}", f"{own}/{serial}", title, link)
+            yield _alias(f"{name}/21/{serial}", f"{own}/{serial}", title, link)
     pallet = f"{enterprise.title} {BATCH}"
     yield _alias(f"{prefix}/00/{_pallet(company)}", f"{own}/{BATCH}", pallet)
     works = f"{prefix}/414/{_works(company)}"
@@ -148,7 +147,7 @@ def _ecode_records(enterprise: Enterprise, prefix: str) -> Iterator[SeededIdenti
         name = f"{prefix}/{enterprise.ecode}{number:04d}"
         yield _alias(name, _class_of(enterprise, product), product.name)
     if enterprise.products:
-        name = f"{prefix}/{enterprise.ecode}0001{_SHOWN_NUMBER:08d}"
+        name = f"{prefix}/{enterprise.ecode}0001{_SHOWN_NUMBER:010d}"
         title = f"{enterprise.products[0].name} {_SHOWN_SERIAL}"
         yield _alias(name, f"{enterprise.prefix}/{_SHOWN_SERIAL}", title)
 

@@ -66,11 +66,14 @@ async def emptied(node: ChainNode) -> None:
         await blocks.next()
 
 
-def signed(key: PrivateKey, nonce: int, *operations: Operation) -> SignedTransaction:
+def signed(
+    key: PrivateKey, nonce: int, *operations: Operation, gas_price: int = 0
+) -> SignedTransaction:
     content = Transaction(
         source_address=key.address(),
         nonce=nonce,
         fee_limit=FEE_LIMIT,
+        gas_price=gas_price,
         operations=operations,
     )
     return sign(content.SerializeToString(), [key])

@@ -6,7 +6,7 @@ restart finds it.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from chain_anchor.bif.account import Code
@@ -33,6 +33,9 @@ class Developed:
 
     def __init__(self, settings: ChainSettings) -> None:
         """Put the parts of a chain together, none of them started."""
+        self.follow: Callable[[], Awaitable[None]] = _nobody_follows
+        """Waits for what must have happened before whoever closed blocks is told."""
+
         self._listeners = Listeners(report)
         self._faults = Faults()
         pool = Pool()
@@ -74,6 +77,7 @@ class Developed:
             )
         for _ in range(n):
             await self._producer.close_next(empty=True)
+            await self.follow()
         return self._kept.ledger.last
 
     async def snapshot(self) -> int:
@@ -167,7 +171,9 @@ class Developed:
             block = await self._producer.close((), [placed])
             return block.header
 
-        return await self._kept.exclusively(put)
+        header = await self._kept.exclusively(put)
+        await self.follow()
+        return header
 
     def set_fault(self, name: str, count: int = 1, **options: int) -> None:
         """Let something go wrong the next times.
@@ -181,3 +187,7 @@ class Developed:
                 ErrorCode.INVALID_PARAMETER, f"fault: no option {min(unknown)}"
             )
         self._faults.set(name, count, options.get("delay_ms"))
+
+
+async def _nobody_follows() -> None:
+    """Wait for nothing."""

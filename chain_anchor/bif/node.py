@@ -158,7 +158,9 @@ class ChainNode(Developed):
             ChainStoppedError: the chain takes nothing any more; after a failed write
                 only a restart shows whether it was written.
         """
-        return await self._submissions.submit(transactions)
+        results = await self._submissions.submit(transactions)
+        await self.follow()
+        return results
 
     def listen(self, listener: Listener) -> None:
         """Tell a listener from now on."""

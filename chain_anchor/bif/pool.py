@@ -11,6 +11,7 @@ The pool is bounded, and what waits too long is dropped.
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, NamedTuple
 
 from chain_anchor.bif.errors import ErrorCode, RefusedError
@@ -150,6 +151,11 @@ class Pool:
         for transaction in late:
             self._remove(transaction)
         return late
+
+    def free_nonce(self, source: Source, nonce: int) -> int:
+        """Give the first nonce after one that nothing of an account waits with."""
+        queue = self._by_source.get(source, {})
+        return next(number for number in count(nonce + 1) if number not in queue)
 
     def has(self, source: Source) -> bool:
         """Tell whether an account has transactions waiting."""

@@ -126,7 +126,7 @@ class WaitingRoom:
     def recount(self, nonce_of: NonceOf) -> None:
         """Look at the nonces of all accounts again: the state is another one."""
         self._nonces = {source: nonce_of(*source) for source in self.pool.sources()}
-        for source, nonce in self._nonces.items():
+        for source, nonce in tuple(self._nonces.items()):
             self._drop_settled(source, nonce, frozenset())
 
     def _may_wait(self, transaction: SignedTransaction, refusal: RefusedError) -> bool:

@@ -12,7 +12,7 @@ What a rule makes counts only when it is registered: its record is the last one 
 and where there is none the next level is looked at.
 """
 
-from collections.abc import Container, Generator, Sequence
+from collections.abc import Container, Generator, Iterator
 from typing import NamedTuple
 
 from registry.model.value import Value
@@ -30,7 +30,7 @@ from registry.schemes.mapping import (
 from registry.schemes.reading import Reading
 from registry.schemes.rules import Rule, identifier_of, match_level, rules_in
 
-Values = Sequence[Value]
+Values = tuple[Value, ...]
 LookUp = Generator["Wanted", Values | None, "Found | None"]
 
 _ALIASES = (ALIAS_TYPE,)
@@ -99,16 +99,26 @@ def _look_up_levels(scheme: str, code_prefix: str, paths: tuple[str, ...]) -> Lo
             return Found(aliases, path, "alias", name, code_prefix)
         if rules is None:
             rules = rules_in((yield Wanted(rules_name(code_prefix), _RULES)) or ())
-        for rule in rules:
-            identifier = _ruled(rule, scheme, path)
-            if identifier is not None and (yield Wanted(identifier)) is not None:
+        for rule, identifier in _ruled(rules, scheme, path):
+            if (yield Wanted(identifier)) is not None:
                 return Found((identifier,), path, "rule", rule.text, code_prefix)
     return None
 
 
-def _ruled(rule: Rule, scheme: str, path: str) -> str | None:
-    if rule.scheme != scheme:
-        return None
-    if scheme == "gs1":
-        return match_level(rule, level_values(path))
-    return identifier_of(rule, path)
+def _ruled(
+    rules: tuple[Rule, ...], scheme: str, path: str
+) -> Iterator[tuple[Rule, str]]:
+    """Give the identifiers that rules make of a level."""
+    is_gs1 = scheme == "gs1"
+    pairs = (path.count("/") + 1) // 2
+    values: dict[str, str] | None = None
+    for rule in rules:
+        if rule.scheme != scheme or (is_gs1 and len(rule.keys) != pairs):
+            continue
+        if is_gs1:
+            values = values or level_values(path)
+            identifier = match_level(rule, values)
+        else:
+            identifier = identifier_of(rule, path)
+        if identifier is not None:
+            yield rule, identifier

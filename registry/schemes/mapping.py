@@ -20,7 +20,6 @@ ambiguity, and all are given. Where no alias record exists, the enterprise's dec
 rules may (`registry.schemes.rules`); `registry.schemes.lookup` has the order of asking.
 """
 
-import functools
 from collections.abc import Container, Iterator
 from urllib.parse import unquote
 
@@ -55,6 +54,9 @@ IDENTIFIER_PART = "identifier"
 MAX_OID_PREFIXES = 8
 
 _COMPANY_PREFIX_LENGTHS = (8, 7, 9, 10, 11, 12, 6)
+"""In the order of trying. GS1's table of the lengths it gave out would save a question to
+the top-level node, which caches it; it is not worth a dependency that loads for 0.1 s."""
+
 _MAX_COMPANY_PREFIX = 12
 
 # Where the company prefix starts in a key: after the indicator of a GTIN, the extension
@@ -175,24 +177,10 @@ def _gs1_prefixes(reading: Reading, known: Container[str]) -> Iterator[str]:
             first = name
             yield name
             break
-    assigned = _assigned_length(digits)
-    lengths = [n for n in _COMPANY_PREFIX_LENGTHS if digits[:n].isdecimal()]
-    for length in sorted(lengths, key=lambda n: n != assigned):
+    for length in _COMPANY_PREFIX_LENGTHS:
         name = f"{GS1_PREFIX}.{digits[:length]}"
-        if name != first:
+        if name != first and digits[:length].isdecimal():
             yield name
-
-
-@functools.lru_cache(maxsize=1024)
-def _assigned_length(digits: str) -> int | None:
-    """Give the length of the company prefix that GS1's published table has."""
-    import biip.gs1_prefixes  # 80 ms, and most codes do without
-
-    try:
-        found = biip.gs1_prefixes.GS1CompanyPrefix.extract(digits)
-    except biip.ParseError:
-        return None
-    return len(found.value) if found else None
 
 
 def _oid_prefixes(code: str, known: Container[str]) -> Iterator[str]:

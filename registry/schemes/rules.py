@@ -112,7 +112,8 @@ def read_rule(text: str) -> Rule:
     return Rule(scheme, keys, pattern, template, text)
 
 
-def rules_in(values: Iterable[Value]) -> tuple[Rule, ...]:
+@functools.lru_cache(maxsize=256)
+def rules_in(values: tuple[Value, ...]) -> tuple[Rule, ...]:
     """Read the rules of a record, in the order of their indexes.
 
     A value that is no rule is left out: who wrote it was told so when it was used first,

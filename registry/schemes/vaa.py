@@ -12,6 +12,7 @@ The widths of the fields are the notes'; that the dotted form drops the country'
 inferred there, and here emulator convention.
 """
 
+import functools
 import re
 
 from registry.model.identifier import MAX_IDENTIFIER_OCTETS
@@ -74,21 +75,31 @@ def _reading(
     form: str, country: str, industry: str, enterprise: str, internal: str
 ) -> Reading:
     code = f"{ISSUING_AGENCY}{country}{industry}{enterprise}/{internal}"
-    if len(code.encode(errors="replace")) > MAX_IDENTIFIER_OCTETS:
+    if len(code) > MAX_IDENTIFIER_OCTETS // 4 and len(code.encode(errors="replace")) > (
+        MAX_IDENTIFIER_OCTETS
+    ):
         expected = f"at most {MAX_IDENTIFIER_OCTETS} octets"
         raise _rejected(form, "too long", expected, None)
-    identifier = f"{_COUNTRIES[country]}.{industry}.{enterprise}/{internal}"
     if not internal.isprintable():
         raise _rejected(form, "a control character", "printable characters", None)
+    prefix, parts = _owner(country, industry, enterprise)
+    internal_part = Part("internal", internal, "the enterprise's own code")
+    identifier = Part(IDENTIFIER_PART, f"{prefix}/{internal}", "identifier")
+    return Reading(_SCHEME, form, code, (*parts, internal_part, identifier))
+
+
+@functools.lru_cache(maxsize=4096)
+def _owner(
+    country: str, industry: str, enterprise: str
+) -> tuple[str, tuple[Part, ...]]:
+    """Give the prefix of an enterprise, and the parts of a code that name it."""
     parts = (
         Part("agency", ISSUING_AGENCY, "issuing agency", "ISO/IEC 15459"),
         Part("country", country, "country"),
         Part("industry", industry, "industry"),
         Part("enterprise", enterprise, "enterprise"),
-        Part("internal", internal, "the enterprise's own code"),
-        Part(IDENTIFIER_PART, identifier, "identifier"),
     )
-    return Reading(_SCHEME, form, code, parts)
+    return f"{_COUNTRIES[country]}.{industry}.{enterprise}", parts
 
 
 def _rejected(form: str, reason: str, expected: str, position: int | None) -> CodeError:

@@ -8,6 +8,7 @@ loads asyncio.
 from typing import TYPE_CHECKING, Any
 
 from resolver.client.answer import Answer, Result
+from resolver.client.products import ProductAnswer
 from resolver.client.settings import ClientSettings
 from resolver.session.exchange import RetryPolicy, ServerAddress
 
@@ -23,6 +24,7 @@ __all__ = [
     "ClientSettings",
     "KnownLog",
     "KnownLogs",
+    "ProductAnswer",
     "Result",
     "RetryPolicy",
     "ServerAddress",

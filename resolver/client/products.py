@@ -117,23 +117,22 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
         AmbiguousCodeError: It leads to several identifiers.
         ResolverError: Something on the way failed, and nothing else was found.
     """
-    asked: list[Asked] = []
-    rules: tuple[Rule, ...] = ()
-    if asking.company:
-        rules = yield from _company_rules(asking, asked, now)
-    readings = decode(text, rules).readings
-    if not readings:
-        raise _unreadable(text, decode(text, rules).rejections)
+    search = _Search(text, asking, now, clock)
+    rules = (yield from search.company_rules()) if asking.company else ()
+    decoded = decode(text, rules)
+    if not decoded.readings:
+        raise _unreadable(text, decoded.rejections)
     found: list[ProductAnswer] = []
     failure: ResolverError | None = None
     tried: set[str | None] = set()
-    for reading in readings:
+    for reading in decoded.readings:
         direct = direct_identifier(reading)
-        if direct is not None and direct in tried:
-            continue
-        tried.add(direct)
+        if direct is not None:
+            if direct in tried:
+                continue
+            tried.add(direct)
         try:
-            one = yield from _resolve_reading(text, reading, asking, asked, now, clock)
+            one = yield from search.resolve(reading)
         except UnreachableError:
             raise  # the other readings would only wait as long
         except ResolverError as error:
@@ -141,85 +140,101 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
         else:
             if one is not None:
                 found.append(one)
-    return _only(text, readings, found, failure, asked)
+    return search.only(decoded.readings, found, failure)
 
 
-def _company_rules(
-    asking: Asking, asked: list[Asked], now: float
-) -> Generator[Wanted, Reply, tuple[Rule, ...]]:
-    name, types = company_rules_name(asking.company), (RULE_TYPE,)
-    reply = None if asking.fresh else asking.memory.recall(name, now)
-    if reply is None:
-        reply = yield Wanted(name, types)
-        asking.memory.remember(name, types, reply, now)
-        asked.append(
-            Asked(name, reply.code, "node" if reply.authoritative else "cache")
-        )
-    return rules_in(reply.values)
+class _Search:
+    """What is known while one code is looked up."""
+
+    __slots__ = ("_asked", "_asking", "_choices", "_clock", "_now", "_text")
+
+    def __init__(self, text: str, asking: Asking, now: float, clock: float) -> None:
+        self._text = text
+        self._asking = asking
+        self._now = now
+        self._clock = clock
+        self._asked: list[Asked] = []
+        self._choices: list[str] = []
+        """Identifiers of alias records that name several."""
+
+    def company_rules(self) -> Generator[Wanted, Reply, tuple[Rule, ...]]:
+        """Learn the rules by which the enterprise's own codes are read."""
+        name, types = company_rules_name(self._asking.company), (RULE_TYPE,)
+        memory = self._asking.memory
+        reply = None if self._asking.fresh else memory.recall(name, self._now)
+        if reply is None:
+            reply = yield Wanted(name, types)
+            memory.remember(name, types, reply, self._now)
+            self._asked.append(Asked(name, reply.code, _origin(reply)))
+        return rules_in(reply.values)
+
+    def resolve(
+        self, reading: Reading
+    ) -> Generator[Wanted, Reply, ProductAnswer | None]:
+        """Resolve one reading; None where nothing is registered for it."""
+        memory, fresh = self._asking.memory, self._asking.fresh
+        asked, now = self._asked, self._now
+        look = look_up(reading, () if fresh else memory.known)
+        reply: Reply | None = None
+        found: Found | None
+        # In one piece: a generator for each question costs as much as the question.
+        try:
+            wanted = next(look)
+            while True:
+                name, types = wanted
+                kept = types in _REMEMBERED_TYPES
+                reply = memory.recall(name, now) if kept and not fresh else None
+                if reply is not None:
+                    asked.append(Asked(name, reply.code, "memory"))
+                else:
+                    reply = yield wanted
+                    if kept:
+                        memory.remember(name, types, reply, now)
+                    asked.append(Asked(name, reply.code, _origin(reply)))
+                wanted = look.send(reply.values if reply.code == _SUCCESS else None)
+        except StopIteration as end:
+            found = end.value
+        if found is None:
+            return None
+        if len(found.identifiers) > 1:
+            self._choices += found.identifiers
+            return None
+        identifier = found.identifiers[0]
+        if found.by != "rule" or reply is None:  # a rule's record came last
+            reply = yield Wanted(identifier)
+            asked.append(Asked(identifier, reply.code, _origin(reply)))
+        return self._product(reading, found, reply)
+
+    def only(
+        self,
+        readings: tuple[Reading, ...],
+        found: list[ProductAnswer],
+        failure: ResolverError | None,
+    ) -> ProductAnswer:
+        """Give the one answer; what was asked for the other readings belongs to it."""
+        choices = [*(one.identifier for one in found), *self._choices]
+        if found and (len(choices) == 1 or len(set(map(_same, choices))) == 1):
+            return found[0]._replace(asked=tuple(self._asked))
+        if choices:
+            named = tuple(dict.fromkeys(choices))
+            message = f"{self._text[:128]} means several things: {', '.join(named)}"
+            raise AmbiguousCodeError(message, named)
+        if failure is not None:
+            raise failure
+        names = tuple(one.name for one in self._asked)
+        raise CodeNotFoundError(self._text, readings, names)
+
+    def _product(self, reading: Reading, found: Found, reply: Reply) -> ProductAnswer:
+        identifier = found.identifiers[0]
+        if reply.code != _SUCCESS:
+            raise answer_error(reply.code, reply.message, identifier)
+        ttl_seconds = shortest_ttl(reply.values, self._clock)
+        answer = Answer(identifier, reply.values, ttl_seconds, reply.authoritative)
+        return ProductAnswer(self._text, reading, identifier, found, answer, ())
 
 
-def _resolve_reading(
-    text: str,
-    reading: Reading,
-    asking: Asking,
-    asked: list[Asked],
-    now: float,
-    clock: float,
-) -> Generator[Wanted, Reply, ProductAnswer | None]:
-    memory, fresh = asking.memory, asking.fresh
-    look = look_up(reading, () if fresh else memory.known)
-    reply: Reply | None = None
-    found: Found | None
-    # `_ask`, spelled out: a generator for each question costs as much as the question.
-    try:
-        wanted = next(look)
-        while True:
-            name, types = wanted
-            kept = types in _REMEMBERED_TYPES
-            reply = memory.recall(name, now) if kept and not fresh else None
-            if reply is not None:
-                asked.append(Asked(name, reply.code, "memory"))
-            else:
-                reply = yield wanted
-                if kept:
-                    memory.remember(name, types, reply, now)
-                origin = "node" if reply.authoritative else "cache"
-                asked.append(Asked(name, reply.code, origin))
-            wanted = look.send(reply.values if reply.code == _SUCCESS else None)
-    except StopIteration as end:
-        found = end.value
-    if found is None:
-        return None
-    if len(found.identifiers) > 1:
-        raise AmbiguousCodeError(_ambiguous(text, found.identifiers), found.identifiers)
-    identifier = found.identifiers[0]
-    if found.by != "rule" or reply is None:
-        reply = yield Wanted(identifier)
-        origin = "node" if reply.authoritative else "cache"
-        asked.append(Asked(identifier, reply.code, origin))
-    if reply.code != _SUCCESS:
-        raise answer_error(reply.code, reply.message, identifier)
-    ttl_seconds = shortest_ttl(reply.values, clock)
-    answer = Answer(identifier, reply.values, ttl_seconds, reply.authoritative)
-    return ProductAnswer(text, reading, identifier, found, answer, tuple(asked))
-
-
-def _only(
-    text: str,
-    readings: tuple[Reading, ...],
-    found: list[ProductAnswer],
-    failure: ResolverError | None,
-    asked: list[Asked],
-) -> ProductAnswer:
-    """Give the one answer there is; what was asked for the other readings belongs to it."""
-    if len(found) == 1 or len({_same(one.identifier) for one in found}) == 1:
-        return found[0]._replace(asked=tuple(asked))
-    if found:
-        choices = tuple(one.identifier for one in found)
-        raise AmbiguousCodeError(_ambiguous(text, choices), choices)
-    if failure is not None:
-        raise failure
-    raise CodeNotFoundError(text, readings, tuple(one.name for one in asked))
+def _origin(reply: Reply) -> str:
+    return "node" if reply.authoritative else "cache"
 
 
 def _same(identifier: str) -> bytes:
@@ -227,10 +242,6 @@ def _same(identifier: str) -> bytes:
         return canonical(identifier.encode())
     except InvalidIdentifierError:
         return identifier.encode()
-
-
-def _ambiguous(text: str, choices: tuple[str, ...]) -> str:
-    return f"{text[:128]} means several things: {', '.join(choices)}"
 
 
 def _unreadable(text: str, rejections: tuple[Rejection, ...]) -> UnreadableCodeError:

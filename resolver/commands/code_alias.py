@@ -22,7 +22,6 @@ from resolver.commands.console import print_json, say
 from resolver.commands.running import (
     Who,
     credential_for,
-    running_network,
     server_address,
 )
 from resolver.errors import (
@@ -32,7 +31,6 @@ from resolver.errors import (
     SetupError,
     UnreadableCodeError,
 )
-from resolver.session.signature import Credential
 
 TTL_SECONDS = 60
 """As the seeded alias records have: what a code means is edited live."""
@@ -68,7 +66,7 @@ def run(options: AliasOptions, who: Who) -> int:
         reading, prefix = _home(client, readings)
     name = alias_name(prefix, levels(reading)[0])
     with Client(
-        server_address(who.server), credential=_credential(prefix, who)
+        server_address(who.server), credential=credential_for(prefix, who)
     ) as client:
         did = _write(client, name, options)
     if options.json:
@@ -119,17 +117,6 @@ def _home(client: Client, readings: list[Reading]) -> tuple[Reading, str]:
             else:
                 return reading, prefix
     raise CodeNotFoundError(readings[0].code, tuple(readings), tuple(tried))
-
-
-def _credential(prefix: str, who: Who) -> Credential | None:
-    """Find who may write under a code prefix: the enterprise whose node serves it."""
-    ready = running_network()
-    if ready is None or who.user or who.key or who.secret:
-        return credential_for(prefix, who)
-    for node in ready["nodes"]:
-        if prefix.upper() in [one.upper() for one in node.get("code_prefixes", ())]:
-            return credential_for(str(node["prefixes"][0]), who)
-    return credential_for(prefix, who)
 
 
 def _write(client: Client, name: str, options: AliasOptions) -> str:

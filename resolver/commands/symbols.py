@@ -7,7 +7,10 @@ its size before its pixels are unpacked.
 """
 
 import io
+import logging
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,6 +25,16 @@ MAX_PIXELS: Final = 50_000_000
 
 MAX_SYMBOLS: Final = 256
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+_DAMAGES: Final = (
+    *(OSError, ValueError, TypeError, AttributeError, SyntaxError, EOFError),
+    *(ArithmeticError, LookupError, struct.error, zlib.error),
+)
+"""What Pillow raises on octets that are no picture after all; nobody lists it."""
+
+# It tells of damaged metadata through the log, which nobody set up here.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+logging.getLogger("PIL").propagate = False
+
 _MARGIN: Final = 16
 _TEXT_PIXELS: Final = 18
 _TEXT_WIDTH: Final = 44
@@ -93,8 +106,8 @@ def _open(file: Path) -> Image.Image:
         message = f"{file}: {error.strerror or error}"
         raise SetupError(message, "name a picture file") from error
     with warnings.catch_warnings():
-        # Pillow warns of bombs; we refuse them.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns of bombs, which are refused here, and of odd metadata.
+        warnings.simplefilter("ignore")
         return _unpack(file, octets)
 
 
@@ -113,7 +126,7 @@ def _unpack(file: Path, octets: bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         message = f"{file}: not a picture"
         raise SetupError(message, hint) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except _DAMAGES as error:
         message = f"{file}: the picture is damaged: {error}"
         raise SetupError(message, hint) from error
 

@@ -31,6 +31,7 @@ from resolver.dns.zones import DEFAULT_ONS_ROOT, Served, Zone
 
 _BRANCH = (b"id", b"gs1")
 _AUS_FIELDS = 4
+_SHORT_GTINS = (8, 12, 13)
 _STYLE = Style(0, 0)
 
 
@@ -87,7 +88,7 @@ def ons_name(unique_string: str, root: str = DEFAULT_ONS_ROOT) -> str:
 
 def _digits_of(key: Key, value: str) -> str:
     """Check a key's value; give the digits that its name has."""
-    if key.application_identifier == "01":
+    if len(value) in _SHORT_GTINS and key.application_identifier == "01":
         value = value.zfill(14)
     try:
         gs1.read(f"({key.application_identifier}){value}")

@@ -22,7 +22,7 @@ from resolver.links.lookup import Item, Place, look_up
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.envelope import Envelope
 from resolver.wire.header import DEFAULT_LIFE_SECONDS, UNKNOWN_SITE_SERIAL, Header
-from resolver.wire.message import build_message
+from resolver.wire.message import Message, build_message
 from resolver.wire.request import Resolution
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Finder:
         try:
             name = next(lookup)
             while True:
-                reply = responder.ask(self._query(name.encode(), flags, peer, now))
+                reply = responder.ask(Question(name, flags, self._origin, peer, now))
                 if not isinstance(reply, Reply):
                     reply = await reply
                 expires = min(expires, reply.expires)
@@ -133,13 +133,34 @@ class Finder:
             root = f"http://{address_of(tree)}"
         return Place(self._learned, True, f"{root}{_RECORDS}"), tree.responder
 
-    def _query(self, name: bytes, flags: OpFlag, peer: Hashable, now: float) -> Query:
-        asked = Resolution(name, (), ())
-        expires = int(now) + DEFAULT_LIFE_SECONDS
-        opcode = OpCode.RESOLUTION
-        header = Header(opcode, 0, flags, UNKNOWN_SITE_SERIAL, 0, 0, expires, 0)
-        message = build_message(_ENVELOPE, header, asked.encode())
-        return Query(message, asked, self._origin, peer, now, None)
+
+class Question(Query):
+    """A resolution; its message is made only if somebody asks for it."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, name: str, flags: OpFlag, origin: Origin, peer: Hashable, now: float
+    ) -> None:
+        # Spelled out: an answer from the cache needs no message, which takes longer.
+        self.request = Resolution(name.encode(), (), ())
+        self.origin = origin
+        self.peer = peer
+        self.now = now
+        self.identity = None
+        self.opcode = OpCode.RESOLUTION
+        self.flags = int(flags)
+        self._name = None
+
+    @property
+    def message(self) -> Message:
+        """The whole message."""
+        expires = int(self.now) + DEFAULT_LIFE_SECONDS
+        header = Header(
+            self.opcode, 0, self.flags, UNKNOWN_SITE_SERIAL, 0, 0, expires, 0
+        )
+        assert isinstance(self.request, Resolution)
+        return build_message(_ENVELOPE, header, self.request.encode())
 
 
 def address_of(node: "Node") -> str:

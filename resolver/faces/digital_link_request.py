@@ -31,6 +31,9 @@ _FORMS = ("digital-link", *_COMPRESSED_FORMS)
 _LINKSET = ("linkset", "all")
 """`all` is the name it had until 2024; clients still use it."""
 
+_FOREIGN = re.compile(rb"[^\x21-\x7e]")
+"""What may not stand in a URL, and would end up in a header."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
@@ -45,7 +48,7 @@ class Asked(NamedTuple):
     """Of the uncompressed URI, without a slash at either end."""
 
     query: str
-    """As it came."""
+    """As it came, but for octets that may not stand in a URL."""
 
     wanted: Wanted
     linkset_type: str
@@ -94,7 +97,7 @@ def read_asked(request: Request, root: str) -> Asked:
         root,
         reading,
         gs1.level_paths(reading)[0],
-        request.query.decode("ascii", "replace"),
+        _FOREIGN.sub(_escaped, request.query).decode(),
         Wanted(
             expand(link_type),
             accepted,
@@ -137,6 +140,10 @@ def _prefers_linkset(accepted: tuple[Range, ...]) -> bool:
     """Tell whether Accept names the linkset, and nothing that it would rather have."""
     named = [one.quality for one in accepted if one.name == MEDIA_TYPE]
     return bool(named) and 0 < max(named) >= max(one.quality for one in accepted)
+
+
+def _escaped(found: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % found[0][0]
 
 
 def _wants_fresh(request: Request) -> bool:

@@ -15,6 +15,7 @@ MAX_HEADER_CHARACTERS = 2048
 
 _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 _KEPT_HEADERS = 1024
+_KEPT_FITS = 4096
 
 
 class Range(NamedTuple):
@@ -76,6 +77,7 @@ def quality_of(media_type: str, ranges: tuple[Range, ...]) -> float:
     return 0.0
 
 
+@functools.lru_cache(maxsize=_KEPT_FITS)
 def fit_of_media_type(media_type: str, ranges: tuple[Range, ...]) -> Fit:
     """Tell how well a link of a media type fits; `*/*` asks for nothing in particular."""
     if not media_type:
@@ -89,6 +91,7 @@ def fit_of_media_type(media_type: str, ranges: tuple[Range, ...]) -> Fit:
     return _NOT_ASKED._replace(quality=_any(ranges, "*/*"))
 
 
+@functools.lru_cache(maxsize=_KEPT_FITS)
 def fit_of_languages(tags: tuple[str, ...], ranges: tuple[Range, ...]) -> Fit:
     """Tell how well a link in some languages fits: the best of them counts."""
     if not tags:

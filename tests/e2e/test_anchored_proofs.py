@@ -229,6 +229,10 @@ async def test_a_restarted_network_proves_again_what_was_anchored(tmp_path, keys
                 await register(network.node_of(SELF_RUN_PREFIX), name)
             logs = KnownLogs.of_ready(describe(network))
             seen.append((await proved(network, logs, name)).verified)
+            url = logs.nearest(name.encode()).url
+            said = await asyncio.to_thread(fetch_anchored, url)
+            assert said.url == network.chains.backbone.url
+            assert (said.size, said.hops) == (seen[-1].anchors.size, 2)
     first, second = (one.anchors.chains for one in seen)
     assert len(first) == len(second) == 2
     assert second[0].seq >= first[0].seq
@@ -339,14 +343,3 @@ async def test_while_the_main_chain_is_away_its_own_chain_is_proved(keys):
         assert proofs.partial.confirmed == newest
         assert len(proofs.partial.hops) == 1
         await proofs.close()
-
-
-async def test_a_log_says_how_far_it_is_anchored(keys):
-    async with running(keys, chains=True, anchoring=True) as network:
-        logs = KnownLogs.of_ready(describe(network))
-        proof = await proved(network, logs, PRODUCT)
-        url = logs.nearest(PRODUCT.encode()).url
-        found = await asyncio.to_thread(fetch_anchored, url)
-        assert found.url == network.chains.backbone.url
-        assert found.hops == 2
-        assert found.size >= proof.verified.anchors.size

@@ -56,7 +56,8 @@ async def fill(node: ChainNode, nonce: int) -> list[SignedTransaction]:
 async def refused_by_hand(node: ChainNode, nonce: int) -> None:
     """What cannot be kept until it is mined is not answered for either."""
     await node.set_mining("manual")
-    sent = large(nonce)
+    values = [metadata(f"v{number}", "x" * 200_000) for number in range(4)]
+    sent = signed(ALICE, nonce, *values)
     (refusal,) = await node.submit([sent])
     check_refused(node, refusal)
     assert node.pool.get(sent.hash) is None

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import functools
 import inspect
+from hashlib import sha256
 
 import pytest
 
+from chain_anchor.bif.certificates import check_certificate
 from chain_anchor.bif.chain_pb2 import Operation
 from chain_anchor.bif.client import (
     AnsweredError,
@@ -107,6 +109,19 @@ async def test_what_is_not_there_is_missing(chain):
         await chain.block(99)
     assert await chain.transaction("00" * 32) is None
     assert await chain.block_transactions(1) == ()
+
+
+async def test_a_block_is_given_with_what_proves_it(chain, node):
+    await chain.send(ALICE, operation.pay(BOB.address(), 1))
+    found = await chain.block_proof(2)
+    header = node.ledger.header(2)
+    assert found.header.hash == header.hash
+    assert sha256(found.consensus).digest() == header.consensus_value_hash
+    check_certificate(found.certificate, header.hash, node.ledger.validators)
+    assert await chain.anchored(1) == (2, bytes(32))
+    assert await chain.anchored(2) is None
+    with pytest.raises(MissingError):
+        await chain.block_proof(99)
 
 
 async def test_a_transaction_is_sent_and_confirmed(chain):

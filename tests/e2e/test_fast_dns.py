@@ -13,6 +13,7 @@ pytest.importorskip("numba", exc_type=ImportError)
 
 from registry.model.value import Value
 from resolver.dns.names import name_of
+from resolver.dns.ons import ons_name
 from resolver.faces.dns_answering import DnsReply
 from resolver.fastpath.preparing import compile_here
 from tests.e2e.fast_nodes import udp_client
@@ -23,6 +24,7 @@ from tests.packet_caches import check_packets
 pytestmark = pytest.mark.timeout(120)
 
 SEEDED = name_of(HOSTED)
+PALLET = "095211803000000014"
 ZONES = ("idis.test", "example.com=88.118.7/DNS")
 
 
@@ -62,6 +64,19 @@ NAMES = [
     "example.com.",
     "elsewhere.test.",
     ".",
+    *map(
+        ons_name, ("||gtin|9521180300014", "||gtin|9521180399995", f"||sscc|{PALLET}")
+    ),
+    "3.0.8.1.1.2.5.9.gtin.gs1.id.onsepc.com.",
+    "www.onsepc.com.",
+    "onsepc.com.",
+    "1.7.118.999.2.oid-res.org.",
+    "ors-dummy.7.118.999.2.oid-res.org.",
+    "9.7.118.999.2.oid-res.org.",
+    "7.118.example.oid-res.org.",
+    "118.999.2.oid-res.org.",
+    "840.1.oid-res.org.",
+    "iso.oid-res.org.",
 ]
 KINDS = ["TXT", "URI", "NAPTR", "A", "AAAA", "SOA", "NS", "ANY"]
 EDNS = [

@@ -151,6 +151,7 @@ JSON = st.recursive(
                     *("error_code", "error_desc", "result", "results", "header", "seq"),
                     *("transactions", "transaction", "hash", "signatures", "txs"),
                     *("query_rets", "queue_size", "validators", "nonce", "trigger"),
+                    *("anchored", "ledger_seq", "consensus_value", "proof"),
                     *("transaction_env", "contract_tx_hashes", "operations", "priv"),
                 ]
             ),
@@ -170,6 +171,8 @@ JSON = st.recursive(
         results.account,
         results.metadata,
         results.block,
+        results.block_proof,
+        results.anchored,
         results.transactions,
         results.waiting,
         results.pool_size,

@@ -9,6 +9,7 @@ from chain_anchor.bif.api import dialect, hints
 from chain_anchor.bif.api.asking import Request
 from chain_anchor.bif.api.queries import MAX_LISTED
 from chain_anchor.bif.api.writing import is_long, styled
+from chain_anchor.bif.certificates import check_certificate
 from chain_anchor.bif.genesis import FUNDED_BALANCE
 from chain_anchor.bif.json_form import to_json
 from chain_anchor.bif.rules import MAINNET_LIKE
@@ -128,6 +129,17 @@ def test_a_block_is_shown_with_what_is_asked_for(chain):
     assert chain.ask("/getLedger?seq=x")["error_code"] == 2
     found = chain.ask("/getLedgerValidators")["result"]
     assert found == {"validators": list(chain.ledger.validators)}
+
+
+def test_a_block_is_shown_with_what_proves_it_only_when_asked(chain):
+    chain.test.close()
+    shown = chain.ask("/getLedger?seq=1&with_proof=true&with_anchored=true")["result"]
+    header, validators = chain.ledger.header(1), chain.ledger.validators
+    check_certificate(bytes.fromhex(shown["proof"]), header.hash, validators)
+    assert shown["anchored"] == {"ledger_seq": 2, "hash": "00" * 32}
+    last = chain.ask("/getLedger?with_anchored=true")["result"]
+    assert last["anchored"] is None
+    assert "proof" not in last
 
 
 def test_a_transaction_goes_from_submission_to_history(chain):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from chain_anchor.bif.account_edits import AccountEdit
+from chain_anchor.bif.anchored_headers import row_key
 from chain_anchor.bif.certificates import check_certificate
 from chain_anchor.bif.chain_pb2 import ConsensusValueHeader
 from chain_anchor.bif.errors import (
@@ -17,7 +18,7 @@ from chain_anchor.bif.errors import (
 from chain_anchor.bif.header_anchoring import HeaderAnchoring
 from chain_anchor.bif.node import ChainNode
 from tests.bif_chains import ALICE, BOB, CAROL, DAVE, FEE_LIMIT, check_follows, pay
-from tests.bif_nodes import Blocks, running, settings, signed
+from tests.bif_nodes import Blocks, emptied, running, settings, signed
 
 
 def balance(node, key):
@@ -265,8 +266,110 @@ async def test_every_kth_header_is_anchored_in_the_main_chain(tmp_path):
             while main.ledger.last.seq < 3:
                 await blocks.next()
         await headers.close()
+        await sub.keep({row_key(5): bytes(32)})  # sent, and never arrived
         for wanted, seq in ((1, 3), (3, 3), (4, 6)):
             assert headers.anchored(wanted).seq == seq
         assert headers.anchored(7) is None
         value = main.ledger.state(0).metadata(DAVE.address(), "hany/6").value
         assert sub.ledger.header(6).hash.hex() in value
+
+
+# What waits, after a restart
+
+
+async def test_what_was_answered_while_it_waits_outlasts_the_process(tmp_path):
+    sent = [
+        signed(ALICE, 1, pay(BOB, 1)),
+        signed(CAROL, 1, pay(BOB, 2)),
+        signed(ALICE, 2, pay(BOB, 3)),
+    ]
+    async with running(tmp_path) as node:
+        await node.set_mining("manual")
+        for item in sent:
+            assert await node.submit([item]) == [None]
+    async with running(tmp_path) as node:
+        assert [entry.transaction for entry in node.pool] == sent
+        await emptied(node)
+        assert node.ledger.hashes(0, 2) == [item.hash for item in sent]
+
+
+async def test_what_waits_for_an_earlier_one_outlasts_the_process(tmp_path):
+    second = signed(ALICE, 2, pay(BOB, 1))
+    async with running(tmp_path) as node:
+        assert await node.submit([second]) == [None]
+    async with running(tmp_path) as node:
+        assert await node.submit([signed(ALICE, 1, pay(BOB, 1))]) == [None]
+        assert node.ledger.transaction(second.hash) is not None
+    async with running(tmp_path) as node:
+        assert not len(node.pool)
+
+
+async def test_one_sync_keeps_what_many_wait_for(tmp_path):
+    async with running(tmp_path) as node:
+        await node.set_mining("manual")
+        written = []
+        write = node._kept.write_rows
+        node._kept.write_rows = lambda rows: written.append(len(rows)) or write(rows)
+        sent = [signed(ALICE, nonce, pay(BOB, 1)) for nonce in range(1, 41)]
+        assert await asyncio.gather(*(node.submit([item]) for item in sent)) == [
+            [None]
+        ] * len(sent)
+        assert sum(written) == len(sent)
+        assert len(written) <= 2
+
+
+async def test_what_a_revert_took_off_the_chain_does_not_wait_again(tmp_path):
+    async with running(tmp_path) as node:
+        await node.set_mining("manual")
+        number = await node.snapshot()
+        await node.submit([signed(ALICE, 1, pay(BOB, 1))])
+        await node.mine()
+        await node.revert(number)
+        assert not len(node.pool)
+    async with running(tmp_path) as node:
+        assert not len(node.pool)
+        assert node.ledger.last.seq == 1
+
+
+async def test_what_was_replaced_does_not_come_back(tmp_path):
+    old, new = (
+        signed(ALICE, 1, pay(BOB, amount), gas_price=price)
+        for amount, price in ((1, 100), (2, 110))
+    )
+    async with running(tmp_path) as node:
+        await node.set_mining("manual")
+        assert await node.submit([old]) == [None]
+        assert await node.submit([new]) == [None]
+    async with running(tmp_path) as node:
+        assert [entry.transaction for entry in node.pool] == [new]
+        await emptied(node)
+        assert node.ledger.transaction(old.hash) is None
+
+
+async def test_what_was_dropped_does_not_come_back(tmp_path):
+    async with running(tmp_path) as node:
+        await node.set_mining("manual")
+        sent = signed(ALICE, 1, pay(BOB, 1))
+        assert await node.submit([sent]) == [None]
+        await node.set_account(ALICE.address(), AccountEdit(nonce=1))
+        assert not len(node.pool)
+    async with running(tmp_path) as node:
+        assert not len(node.pool)
+        assert node.ledger.transaction(sent.hash) is None
+
+
+async def test_a_late_block_keeps_nobody_waiting(tmp_path):
+    async with running(tmp_path) as node:
+        node.set_fault("late_confirmation", delay_ms=600_000)
+        sent = signed(ALICE, 1, pay(BOB, 1))
+        async with asyncio.timeout(10):
+            assert await node.submit([sent]) == [None]
+    async with running(tmp_path) as node:
+        assert [entry.transaction for entry in node.pool] == [sent]
+
+
+async def test_a_row_of_the_pool_that_is_none_is_named(tmp_path):
+    async with running(tmp_path) as node:
+        await node.keep({b"Nwaiting" + bytes(8): b"no envelope"})
+    with pytest.raises(CorruptChainError, match="of the pool"):
+        await ChainNode(settings(tmp_path)).start()

@@ -39,6 +39,7 @@ ONS_VECTORS = {
     "09506000134376": "0.7.3.4.3.1.0.0.0.6.0.5.9",
 }
 GTIN = "09506000134352"
+DATA_SERVICE = "http://www.ons.gs1.org/tsd/servicetype-aaqi"
 NAME = f"{ONS_VECTORS[GTIN]}.gtin.gs1.id.onsepc.com."
 
 
@@ -128,7 +129,7 @@ def test_a_peer_root_and_shorter_gtins_are_taken():
         ("gtin|9506000134352", "key expected"),
         ("||gtin|9506000134353", "check digit"),
         ("||gtin|950600013435x", "expected"),
-        ("||gtin|", "check digit|expected"),
+        ("||gtin|", "expected"),
         ("||isbn|9506000134352", "key type 'isbn': one of gtin"),
         ("china||gtin|9506000134352", "two letters"),
         ("|1a|gtin|9506000134352", "two letters"),
@@ -161,10 +162,9 @@ def test_any_labels_are_a_key_or_refused(labels):
     for tried in (tuple(labels), with_branch):
         try:
             reading = read_ons_name(tried)
-        except LabelError as error:
-            assert str(error)
-        else:
-            assert reading is None or reading.scheme == "gs1"
+        except LabelError:
+            continue
+        assert reading is None or reading.scheme == "gs1"
 
 
 # Answers of ONS.
@@ -177,18 +177,19 @@ def test_links_of_a_class_are_naptr_records():
         link(
             "gs1:masterData",
             index=3,
-            service="http://www.ons.gs1.org/tsd/servicetype-aaqi",
+            service=DATA_SERVICE,
         ),
         link("https://example.com/voc/x", "https://example.com/a!b", 4),
     ]
     reply, expires = answer(Codes({**GS1, CLASS: links}), NAME)
-    assert lines(reply.answer) == [
-        f'{NAME} 60 IN NAPTR 0 0 "u" "https://ref.gs1.org/voc/pip" '
-        '"!^.*$!https://example.com/p!" .',
-        f'{NAME} 60 IN NAPTR 0 0 "u" "http://www.ons.gs1.org/tsd/servicetype-aaqi" '
-        '"!^.*$!https://example.com/p!" .',
-        f'{NAME} 60 IN NAPTR 0 0 "u" "https://example.com/voc/x" '
-        '"!^.*$!https://example.com/a\\\\!b!" .',
+    made = [
+        line.removeprefix(f'{NAME} 60 IN NAPTR 0 0 "u" ')
+        for line in lines(reply.answer)
+    ]
+    assert made == [
+        '"https://ref.gs1.org/voc/pip" "!^.*$!https://example.com/p!" .',
+        f'"{DATA_SERVICE}" "!^.*$!https://example.com/p!" .',
+        '"https://example.com/voc/x" "!^.*$!https://example.com/a\\\\!b!" .',
     ]
     assert reply.flags & dns.flags.AA
     assert expires == NOW + 100

@@ -26,23 +26,38 @@ from chain_anchor.bif.client.errors import (
 )
 from chain_anchor.bif.client.settings import ChainSettings
 from chain_anchor.bif.client.signing import SignedBlob, Terms
-from chain_anchor.bif.client.wanted import Wanted
+from chain_anchor.bif.client.subscription import (
+    BlockClosed,
+    BlockTransactions,
+    ContractLogs,
+    TransactionApplied,
+    TransactionSeen,
+    TransactionStatus,
+)
+from chain_anchor.bif.client.wanted import Kind, Wanted
 from chain_anchor.bif.keys import KeyType, PrivateKey
 
 __all__ = [
     "AnsweredError",
     "AsyncChainClient",
     "BadAnswerError",
+    "BlockClosed",
+    "BlockTransactions",
     "ChainClient",
     "ChainError",
     "ChainSettings",
+    "ContractLogs",
     "FailedError",
     "KeyType",
+    "Kind",
     "MissingError",
     "PrivateKey",
     "SignedBlob",
     "Terms",
     "TimedOutError",
+    "TransactionApplied",
+    "TransactionSeen",
+    "TransactionStatus",
     "UnreachableError",
     "Wanted",
     "operation",

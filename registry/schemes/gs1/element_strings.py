@@ -150,7 +150,8 @@ def read_plain(text: str) -> Reading:
         if field is None:
             break
         at += len(ai)
-        stop = at + _FIXED[ai] if ai in _FIXED else text.find(SEPARATOR, at)
+        fixed = field[2]
+        stop = at + fixed if fixed else text.find(SEPARATOR, at)
         if stop < 0:
             stop = end
         value = text[at:stop]
@@ -159,7 +160,7 @@ def read_plain(text: str) -> Reading:
             break
         ais.append(ai)
         parts.append(new(Part, (ai, value, field[0], note)))
-        at = stop if ai in _FIXED else stop + 1
+        at = stop if fixed else stop + 1
     else:
         shape = shape_of(tuple(ais))
         if not shape.forbidden and len(set(ais)) == len(ais) and at <= end + 1 and ais:

@@ -19,10 +19,11 @@ from registry.schemes.reading import CodeError, Part, Reading, Rejection
 
 SCHEME: Final = "gs1"
 
-FIELDS: Final[dict[str, tuple[str, Callable[[str], str | None]]]] = {
-    ai: (entry.title, acceptor(entry)) for ai, entry in TABLE.items()
+FIELDS: Final[dict[str, tuple[str, Callable[[str], str | None], int]]] = {
+    ai: (entry.title, acceptor(entry), entry.most if entry.is_predefined else 0)
+    for ai, entry in TABLE.items()
 }
-"""Title and acceptor by application identifier."""
+"""Title, acceptor and predefined length (0 for none) by application identifier."""
 
 new = tuple.__new__
 """Makes a NamedTuple from a tuple: half the price of calling its class."""
@@ -108,4 +109,5 @@ def reading_of(
     if shape.order is not None:
         parts = [parts[at] for at in shape.order]
     code = "".join([f"({part[0]}){part[1]}" for part in parts])
-    return Reading(SCHEME, form, code, tuple(parts), notes + shape.notes)
+    notes = notes + shape.notes if notes else shape.notes
+    return new(Reading, (SCHEME, form, code, tuple(parts), notes))

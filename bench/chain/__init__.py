@@ -1,0 +1,1 @@
+"""What the local chain can do: transfers, batches, large blocks, many accounts."""
