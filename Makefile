@@ -56,7 +56,7 @@ bench: $(VENV)/installed-test $(VENV)/installed-bench ## measure everything, qui
 	$(BIN)/python -m bench simulate --growth build/bench/growth.json --out build/bench --unvalidated
 	$(BIN)/python -m pytest bench/micro --benchmark-only -o python_files='bench_*.py'
 
-interop: $(VENV)/installed-test ## programs of others: log verifiers, and the official Java SDK where IDIS_SDK_CLASSPATH names it
+interop: $(VENV)/installed-test ## programs of others: log verifiers and the official Java SDKs; says what is missing for them: Java, Maven, IDIS_SDK_CLASSPATH
 	$(BIN)/python -m pytest tests/interop -rs
 
 clean: ## remove what was built

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from chain_anchor.bif.anchored_headers import Anchored
-from chain_anchor.bif.contracts.guest import engine_directory
-from chain_anchor.bif.contracts.table import Contracts
+from chain_anchor.bif.contracts.table import Contracts, engine_directory
 from chain_anchor.bif.execution import Chain
 from chain_anchor.bif.genesis import Keys, seeded_genesis, seeded_keys
 from chain_anchor.bif.header_anchoring import STILL_SECONDS, HeaderAnchoring

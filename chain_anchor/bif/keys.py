@@ -35,6 +35,9 @@ _PRIVATE_PREFIX: Final = bytes.fromhex("189e99")
 _PUBLIC_PREFIX: Final = b"\xb0"
 _BASE58: Final = b"f"
 _REMEMBERED: Final = 4096
+_REMEMBERED_PRIVATE: Final = 64
+"""Few keys sign much, and all are of test networks."""
+
 _SEED_CONTEXT: Final = b"idis-emulator/bif-key/v1\n"
 
 
@@ -164,7 +167,7 @@ class PrivateKey:
         """Sign a message; the same message gives the same 64 octets."""
         if self.type is KeyType.SM2:
             return sm2.sign(self.octets, message)
-        return Ed25519PrivateKey.from_private_bytes(self.octets).sign(message)
+        return _ed25519_private(self.octets).sign(message)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -194,10 +197,17 @@ def _ed25519(octets: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(octets)
 
 
+# Validators sign each block: reading their keys took longer than signing.
+@lru_cache(maxsize=_REMEMBERED_PRIVATE)
+def _ed25519_private(octets: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(octets)
+
+
+@lru_cache(maxsize=_REMEMBERED_PRIVATE)
 def _public_key(key: PrivateKey) -> PublicKey:
     if key.type is KeyType.SM2:
         return PublicKey(key.type, sm2.public_key(key.octets))
-    private = Ed25519PrivateKey.from_private_bytes(key.octets)
+    private = _ed25519_private(key.octets)
     return PublicKey(key.type, private.public_key().public_bytes_raw())
 
 

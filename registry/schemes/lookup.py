@@ -69,40 +69,35 @@ def look_up(reading: Reading, known: Container[str] = ()) -> LookUp:
     direct = direct_identifier(reading)
     if direct is not None:
         return Found((direct,), "", "code", "")
-    paths = levels(reading)
+    scheme, paths = reading.scheme, levels(reading)
     for code_prefix in code_prefixes(reading, known):
         if (
             code_prefix not in known
             and (yield Wanted(delegation_name(code_prefix), _SITES)) is None
         ):
             continue
-        found = yield from _look_up_levels(reading.scheme, code_prefix, paths)
+        rules: tuple[Rule, ...] | None = None
+        for path in paths:
+            name = alias_name(code_prefix, path)
+            aliases = aliases_in((yield Wanted(name, _ALIASES)) or ())
+            if aliases:
+                return Found(aliases, path, "alias", name, code_prefix)
+            if rules is None:
+                declared = yield Wanted(rules_name(code_prefix), _RULES)
+                rules = rules_in(declared or ())
+            for rule, identifier in _ruled(rules, scheme, path):
+                if (yield Wanted(identifier)) is not None:
+                    return Found((identifier,), path, "rule", rule.text, code_prefix)
         # No GS1 company prefix begins another (GS1 General Specifications §1.4.4), so
         # nobody else can have the code; arcs of an OID are delegated below each other.
-        if found is not None or reading.scheme == "gs1":
-            return found
+        if scheme == "gs1":
+            return None
     return None
 
 
 def aliases_in(values: Values) -> tuple[str, ...]:
     """Give the identifiers that an alias record names."""
     return tuple(value.text for value in values if value.type.upper() == ALIAS_TYPE)
-
-
-def _look_up_levels(scheme: str, code_prefix: str, paths: tuple[str, ...]) -> LookUp:
-    rules: tuple[Rule, ...] | None = None
-    for path in paths:
-        name = alias_name(code_prefix, path)
-        values = yield Wanted(name, _ALIASES)
-        aliases = aliases_in(values) if values else ()
-        if aliases:
-            return Found(aliases, path, "alias", name, code_prefix)
-        if rules is None:
-            rules = rules_in((yield Wanted(rules_name(code_prefix), _RULES)) or ())
-        for rule, identifier in _ruled(rules, scheme, path):
-            if (yield Wanted(identifier)) is not None:
-                return Found((identifier,), path, "rule", rule.text, code_prefix)
-    return None
 
 
 def _ruled(

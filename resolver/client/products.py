@@ -122,9 +122,12 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
     decoded = decode(text, rules)
     if not decoded.readings:
         raise _unreadable(text, decoded.rejections)
+    if len(decoded.readings) == 1:
+        one = yield from search.resolve(decoded.readings[0])
+        return one or search.only(decoded.readings, [], None)
     found: list[ProductAnswer] = []
     failure: ResolverError | None = None
-    tried: set[str | None] = set()
+    tried: set[str] = set()
     for reading in decoded.readings:
         direct = direct_identifier(reading)
         if direct is not None:
@@ -154,7 +157,7 @@ class _Search:
         self._now = now
         self._clock = clock
         self._asked: list[Asked] = []
-        self._choices: list[str] = []
+        self._choices: tuple[str, ...] = ()
         """Identifiers of alias records that name several."""
 
     def company_rules(self) -> Generator[Wanted, Reply, tuple[Rule, ...]]:
@@ -212,7 +215,7 @@ class _Search:
         failure: ResolverError | None,
     ) -> ProductAnswer:
         """Give the one answer; what was asked for the other readings belongs to it."""
-        choices = [*(one.identifier for one in found), *self._choices]
+        choices = (*(one.identifier for one in found), *self._choices)
         if found and (len(choices) == 1 or len(set(map(_same, choices))) == 1):
             return found[0]._replace(asked=tuple(self._asked))
         if choices:
@@ -230,7 +233,8 @@ class _Search:
             raise answer_error(reply.code, reply.message, identifier)
         ttl_seconds = shortest_ttl(reply.values, self._clock)
         answer = Answer(identifier, reply.values, ttl_seconds, reply.authoritative)
-        return ProductAnswer(self._text, reading, identifier, found, answer, ())
+        asked = tuple(self._asked)
+        return ProductAnswer(self._text, reading, identifier, found, answer, asked)
 
 
 def _origin(reply: Reply) -> str:

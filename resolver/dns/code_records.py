@@ -10,6 +10,7 @@ address does not fit into the 255 octets of a character string is left out; the 
 says so when it was the only one.
 """
 
+import functools
 import json
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -131,12 +132,20 @@ def _naptrs(
 
 def _link_data(value: Value, style: Style) -> bytes | None:
     try:
-        link = read_link(value.data)
-        service = json.loads(value.data).get("service", "")
-    except LinkError as error:
+        return _made(value.data, style)
+    except (LinkError, DataError) as error:
         raise DataError(f"value {value.index}, {value.type}: {error}") from None
+
+
+@functools.lru_cache(maxsize=512)
+def _made(octets: bytes, style: Style) -> bytes | None:
+    """Make the data of a link's record; reading JSON is most of an answer's time."""
+    link = read_link(octets)
+    service = json.loads(octets).get("service", "")
     if not isinstance(service, str) or not service.isascii():
-        text = f"value {value.index}, {value.type}: service: ASCII text expected"
-        raise DataError(text)
-    octets = (service or style.service or link.type).encode()
-    return naptr_data(style.order, style.preference, octets, link.href.encode())
+        message = "service: ASCII text expected"
+        raise DataError(message)
+    service = service or style.service or link.type
+    return naptr_data(
+        style.order, style.preference, service.encode(), link.href.encode()
+    )

@@ -219,12 +219,13 @@ async def proved(network, logs, name, seconds=DEADLINE_SECONDS) -> Proof:
     return await asyncio.to_thread(fetched, logs, name, seconds)
 
 
-async def test_a_restarted_network_proves_again_what_was_anchored(tmp_path, keys):
+async def test_restarted_networks_prove_again_also_under_other_keys(tmp_path, keys):
     settings = {"chains": True, "anchoring": True, "data": tmp_path / "data"}
     name = f"{SELF_RUN_PREFIX}/NEW"
     seen = []
-    for _ in range(2):
-        async with running(keys, **settings) as network:
+    for rotates in (False, False, True):
+        chosen = {**settings, "rotate_log_keys": rotates}
+        async with running(keys, **chosen) as network:
             if not seen:
                 await register(network.node_of(SELF_RUN_PREFIX), name)
             logs = KnownLogs.of_ready(describe(network))
@@ -233,9 +234,9 @@ async def test_a_restarted_network_proves_again_what_was_anchored(tmp_path, keys
             said = await asyncio.to_thread(fetch_anchored, url)
             assert said.url == network.chains.backbone.url
             assert (said.size, said.hops) == (seen[-1].anchors.size, 2)
-    first, second = (one.anchors.chains for one in seen)
-    assert len(first) == len(second) == 2
-    assert second[0].seq >= first[0].seq
+    first, second, third = (one.anchors.chains for one in seen)
+    assert len(first) == len(second) == len(third) == 2
+    assert first[0].seq <= second[0].seq < third[0].seq
 
 
 async def test_a_log_that_went_on_far_is_walked_back_bit_by_bit(

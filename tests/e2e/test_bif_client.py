@@ -170,6 +170,8 @@ async def test_a_refusal_has_the_node_s_code_and_text(chain):
         await chain.send(ALICE, operation.pay(BOB.address(), 1), terms=terms)
     assert caught.value.code == 111
     assert "fee limit(1) is not enough" in caught.value.text
+    assert caught.value.hint
+    assert str(caught.value).endswith(caught.value.hint)
 
 
 async def test_a_failure_on_the_chain_is_an_error_with_its_record(chain):

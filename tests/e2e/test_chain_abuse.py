@@ -25,10 +25,11 @@ HOST = "127.0.0.1"
 PATIENCE_SECONDS = 10
 IDLE = 1000
 HALF_OPEN = 400
-CALLERS = 6
-BODIES = 3
+CALLERS = 4
+BODIES = 2
 ROUNDS = 60
 CONTRACT_FEE = 200_000_000
+DESTINATION = PrivateKey.from_seed("1", "destination").address()
 OPENING = (
     b"GET / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -112,11 +113,8 @@ def unharmed(abused):
     while chain.process.num_fds() > files:
         assert time.monotonic() < deadline, "files of clients that are gone stay open"
         assert chain.ask("/hello")["chain_code"] == "0"
-    sent = chain.client.send(chain.key, operation.pay(GOOD_DESTINATION, 1))
+    sent = chain.client.send(chain.key, operation.pay(DESTINATION, 1))
     assert sent.code == 0
-
-
-GOOD_DESTINATION = PrivateKey.from_seed("1", "destination").address()
 
 
 @pytest.mark.parametrize("what", GREEDY)
@@ -147,7 +145,7 @@ def test_greedy_calls_hold_up_nobody_else(abused):
     while any(thread.is_alive() for thread in threads):
         begun = time.monotonic()
         abused.ask("/hello")
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < PATIENCE_SECONDS / 2
     for thread in threads:
         thread.join()
 
@@ -172,14 +170,8 @@ BIG = {
         "/submitTransaction",
         b'{"items":[{"transaction_blob":"' + BLANKS.replace(b" ", b"f") + b'"}]}',
     ),
-    "no JSON": ("/submitTransaction", BLANKS + b"}"),
     "no fields": ("/testTransaction", b'{"items":[{' + BLANKS + b"}]}"),
-    "no contract": (
-        "/callContract",
-        b'{"input":"' + BLANKS + b'","contract_address":"x"}',
-    ),
     "a script": ("/callContract", b'{"code":"' + BLANKS + b'"}'),
-    "no account": ("/_dev/account", b'{"code":"' + BLANKS + b'","address":"x"}'),
 }
 
 
@@ -190,7 +182,7 @@ def test_bodies_do_not_pile_up(abused, what):
         abused.ask(*BIG[what])
         held.append(abused.process.memory_info().rss)
     # The allocator keeps what the first ones took.
-    assert max(held[2 * BODIES :]) < max(held[: 2 * BODIES]) + 2 * MAX_BODY_OCTETS
+    assert max(held[2 * BODIES :]) < max(held[: 2 * BODIES]) + MAX_BODY_OCTETS * 3 // 2
 
 
 def test_who_sends_half_a_request_holds_up_nobody(abused):

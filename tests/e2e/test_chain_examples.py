@@ -38,6 +38,12 @@ def network():
         yield network
 
 
+def run(program):
+    return subprocess.run(
+        program, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def here(text, network):
     """Put the addresses of this network into a text."""
     main, below = (network.chain(name)["http"] for name in ("wuhan", "hanyang"))
@@ -48,7 +54,7 @@ def here(text, network):
 @pytest.mark.parametrize(("page", "text"), SNIPPETS)
 def test_a_snippet_runs(network, page, text):
     program = [sys.executable, "-c", here(text, network)]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+    done = run(program)
     assert done.returncode == 0, f"{page}: {done.stderr}"
     assert done.stdout
 
@@ -69,7 +75,7 @@ def test_the_example_of_a_contract_leaves_nothing_behind(network):
     url = network.chain("wuhan")["http"]
     program = [sys.executable, str(ROOT / "examples" / "chain_contract.py"), url]
     for _ in range(2):
-        done = subprocess.run(program, capture_output=True, text=True, timeout=60)
+        done = run(program)
         assert done.returncode == 0, done.stderr
         said = done.stdout.splitlines()
         assert said[0].startswith("block ")

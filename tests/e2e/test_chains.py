@@ -1,6 +1,7 @@
 """Both chains in a network: funded accounts, both faces' addresses, anchored headers."""
 
 import asyncio
+import urllib.request
 
 from chain_anchor.bif.genesis import FUNDED_BALANCE
 from chain_anchor.bif.keys import PrivateKey
@@ -40,6 +41,18 @@ async def test_both_chains_serve_and_anchor(tmp_path):
         found = chains.anchored(5)
         assert found.seq == 8
         assert chains.main.node.ledger.transaction(found.transaction) is not None
+    finally:
+        await chains.close()
+
+
+async def test_a_strict_chain_has_nothing_for_developers(tmp_path):
+    chains = Chains(1, tmp_path, HOSTS, 0, "stepped", strict=True)
+    await chains.start()
+    try:
+        for chain in chains.all:
+            asked = f"{chain.url}/_dev/accounts"
+            answer = await asyncio.to_thread(urllib.request.urlopen, asked)
+            assert answer.read() == b"File not found"
     finally:
         await chains.close()
 

@@ -6,10 +6,9 @@ import re
 from hypothesis import given, settings, strategies as st
 
 from chain_anchor.bif.account import Code
-from chain_anchor.bif.contracts.guest import engine_directory
 from chain_anchor.bif.contracts.interface import Limits
 from chain_anchor.bif.contracts.source import SourceError, counted
-from chain_anchor.bif.contracts.table import Contracts
+from chain_anchor.bif.contracts.table import Contracts, engine_directory
 from chain_anchor.bif.errors import RefusedError
 from tests.contract_chain import CONTRACT, ContractChain
 

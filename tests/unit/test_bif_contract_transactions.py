@@ -6,8 +6,7 @@ import threading
 import pytest
 
 from chain_anchor.bif.chain_pb2 import Contract, Operation
-from chain_anchor.bif.contracts.guest import engine_directory
-from chain_anchor.bif.contracts.table import Contracts
+from chain_anchor.bif.contracts.table import Contracts, engine_directory
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.hexadecimal import decode
 from tests.bif_chains import ALICE, BOB, TestChain, create_contract, pay

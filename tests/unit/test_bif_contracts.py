@@ -13,7 +13,6 @@ import pytest
 
 from chain_anchor.bif.account import Code, Privilege
 from chain_anchor.bif.chain_pb2 import Operation
-from chain_anchor.bif.contracts.guest import engine_directory
 from chain_anchor.bif.contracts.interface import (
     ContractError,
     EntryPoint,
@@ -21,7 +20,7 @@ from chain_anchor.bif.contracts.interface import (
     Meter,
     Outcome,
 )
-from chain_anchor.bif.contracts.table import Contracts
+from chain_anchor.bif.contracts.table import Contracts, engine_directory
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from tests.contract_chain import (
     ABSENT,
@@ -996,8 +995,7 @@ class TestDeterminism:
         chain.call(self.SCRIPT)
         program = (
             "from tests.contract_chain import ContractChain\n"
-            "from chain_anchor.bif.contracts.guest import engine_directory\n"
-            "from chain_anchor.bif.contracts.table import Contracts\n"
+            "from chain_anchor.bif.contracts.table import Contracts, engine_directory\n"
             "from tests.unit.test_bif_contracts import TestDeterminism\n"
             "chain = ContractChain(Contracts(cache_directory=engine_directory()))\n"
             "chain.call(TestDeterminism.SCRIPT)\n"

@@ -510,7 +510,9 @@ def test_what_failed_on_the_chain_has_a_hint(chain):
 
 
 def test_developers_change_the_chain(chain):
-    assert chain.develop("GET", "/_dev")["result"]["seq"] == 1
+    about = chain.develop("GET", "/_dev")["result"]
+    assert (about["seq"], about["domains"]) == (1, [0, 20, 21, 22, 23, 24])
+    assert "POST /_dev/mine" in about["tools"]
     accounts = chain.develop("GET", "/_dev/accounts")["result"]
     assert accounts[0]["address"] == A
     assert accounts[0]["private_key"] == ALICE.text
@@ -529,8 +531,8 @@ def test_developers_change_the_chain(chain):
     assert chain.develop("GET", "/_dev/time")["result"]["now"] == 9_000_005
     assert chain.develop("POST", "/_dev/snapshot")["result"] == {"snapshot": 1}
     assert chain.develop("POST", "/_dev/revert?snapshot=1")["error_code"] == 0
-    chain.develop("POST", "/_dev/mining?mode=manual")
-    assert chain.automine is False
+    chain.develop("POST", "/_dev/mining?mode=manual&empty=true")
+    assert (chain.automine, chain.empty) == (False, True)
     assert chain.develop("POST", "/_dev/fault?fault=lost_transaction&count=2")[
         "result"
     ] == {"faults": {"lost_transaction": 2}}

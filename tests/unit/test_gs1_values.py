@@ -7,8 +7,9 @@ import pytest
 
 from registry.schemes.gs1.application_identifiers import LENGTHS, TABLE
 from registry.schemes.gs1.check_digits import check_digit, check_pair
-from registry.schemes.gs1.content import Problem, examine
+from registry.schemes.gs1.content import examine
 from registry.schemes.gs1.pairs import KEYS, shape_of
+from registry.schemes.gs1.problems import Problem
 
 JUDGE = judge._GS1_APPLICATION_IDENTIFIERS
 """biip 5: taken from the list GS1 publishes."""

@@ -118,6 +118,7 @@ async def _about(bench: Bench) -> Json:
         "faults": dict(chain.faults),
         "mining": dict(zip(("mode", "interval_ms"), chain.mining, strict=True)),
         "snapshots": list(chain.snapshots),
+        "tools": [f"{method} {PATH}/{path}" for method, path in _BENCH if path],
         "websocket_port": bench.asked.websocket_port,
     }
 

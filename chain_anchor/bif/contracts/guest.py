@@ -10,7 +10,6 @@ zeros, it has no files and no environment.
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from contextvars import ContextVar
 from importlib import metadata, util
@@ -187,10 +186,3 @@ _SYSTEM: Final[dict[str, Callable[..., int | None]]] = {
     "proc_exit": _exit,
     "random_get": _zeros,
 }
-
-
-def engine_directory() -> Path:
-    """Give where the compiled module is usually kept: the user's cache directory."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    base = Path(cache) if cache else Path.home() / ".cache"
-    return base / "idis-emulator" / "contracts"

@@ -11,6 +11,7 @@ JavaScript engine is loaded when it is first needed: its library takes 50 ms, an
 a machine a second to compile.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -39,7 +40,7 @@ class Contracts:
     Args:
         natives: native contracts by their names.
         cache_directory: where the compiled engine is kept for the next start;
-            `guest.engine_directory` gives the usual place, None keeps it nowhere.
+            `engine_directory` gives the usual place, None keeps it nowhere.
     """
 
     def __init__(
@@ -130,3 +131,10 @@ def _unsupported(code: Code) -> RefusedError:
 def _type_name(number: int) -> str:
     known = Contract.ContractType.values()
     return Contract.ContractType.Name(number) if number in known else "unknown"
+
+
+def engine_directory() -> Path:
+    """Give where the compiled module is usually kept: the user's cache directory."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    base = Path(cache) if cache else Path.home() / ".cache"
+    return base / "idis-emulator" / "contracts"

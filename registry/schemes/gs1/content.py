@@ -7,16 +7,14 @@ Not checked, because the lists behind them change more often than this package: 
 currency codes (only their shape), company prefixes, the inside of coupons (8110, 8112).
 """
 
-import calendar
 import functools
 import re
-import unicodedata
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
+from registry.schemes.gs1 import dates
 from registry.schemes.gs1.application_identifiers import (
     CHARACTERS,
-    SEPARATOR,
     SET_NAMES,
     ApplicationIdentifier,
     Component,
@@ -27,28 +25,12 @@ from registry.schemes.gs1.check_digits import (
     is_right_14,
     is_right_18,
 )
+from registry.schemes.gs1.problems import Note, Problem, describe
 
 RIGHT: Final = "check digit right"
-REFERENCE_YEAR: Final = 2026
-"""The year two-digit years are seen from (§7.12): a pure decoder has no clock, so it stands
-still (emulator convention); until 2076 it differs from a clock for years 50 away only."""
 
 MAX_REMEMBERED: Final = 4096
 """Values remembered for each application identifier with a costly check."""
-
-_CENTURY: Final = 100
-_WINDOW: Final = 50
-
-
-class Problem(NamedTuple):
-    """What is wrong with a value: at which of its characters, and what would be right."""
-
-    offset: int
-    reason: str
-    expected: str
-
-
-Note = str | Problem
 
 
 def examine(entry: ApplicationIdentifier, value: str) -> Note:
@@ -118,36 +100,6 @@ def _component_at(components: tuple[Component, ...], offset: int) -> Component |
     return None
 
 
-_LOOKALIKES_TEXT: Final = {
-    # Cyrillic capitals.
-    "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u04ae": "ABCEHIJKMOPSTXY",
-    # Cyrillic small letters.
-    "\u0430\u0441\u0435\u0456\u0458\u043e\u0440\u0455\u0445\u0443": "aceijopsxy",
-    # Greek capitals.
-    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7": "ABEZHIKMNOPTYX",
-    # Dashes, slashes, a quotation mark, the Chinese zero.
-    "\u2212\u2010\u2013\u2014\u2044\u2215\u2019\u3007": "----//'0",
-}
-_LOOKALIKES: Final = {
-    other: twin
-    for others, twins in _LOOKALIKES_TEXT.items()
-    for other, twin in zip(others, twins, strict=True)
-}
-
-
-def describe(character: str) -> str:
-    """Name a character so that look-alikes and invisible ones show, by its code point."""
-    if character == SEPARATOR:
-        return "a separator (FNC1)"
-    if character.isascii() and character.isprintable():
-        return f"{character!r}"
-    shown = f"{character!r} (U+{ord(character):04X})"
-    twin = _LOOKALIKES.get(character)
-    if twin is None and character.isdecimal():
-        twin = str(unicodedata.decimal(character))
-    return f"{shown}, which only looks like {twin!r}," if twin else shown
-
-
 def _check_digit(entry: ApplicationIdentifier, value: str) -> Note:
     """Check the digit that ends the first component."""
     end = entry.components[0].most
@@ -156,79 +108,6 @@ def _check_digit(entry: ApplicationIdentifier, value: str) -> Note:
         return RIGHT
     reason = f"check digit {value[end - 1]} of {entry.title or entry.ai} is wrong"
     return Problem(end - 1, reason, right)
-
-
-def _year_of(two_digits: int) -> int:
-    """Put a two-digit year within fifty years of the reference (§7.12)."""
-    year = REFERENCE_YEAR - REFERENCE_YEAR % _CENTURY + two_digits
-    difference = year - REFERENCE_YEAR
-    if difference > _WINDOW:
-        return year - _CENTURY
-    return year + _CENTURY if difference <= -_WINDOW else year
-
-
-def _day(text: str, offset: int = 0, *, may_be_00: bool = False) -> Note:
-    """Read YYMMDD; day 00 means the month's last where the standard allows it."""
-    return _calendar_day(_year_of(int(text[:2])), text[2:6], offset + 2, may_be_00)
-
-
-def _calendar_day(year: int, text: str, offset: int, may_be_00: bool = False) -> Note:
-    month, day = int(text[:2]), int(text[2:4])
-    if not 1 <= month <= 12:
-        return Problem(offset, f"month {text[:2]}", "01 to 12")
-    last = calendar.monthrange(year, month)[1]
-    if day == 0 and may_be_00:
-        return f"{year:04d}-{month:02d}, no day: its last"
-    if not 1 <= day <= last:
-        low = "00" if may_be_00 else "01"
-        return Problem(offset + 2, f"day {text[2:4]}", f"{low} to {last:02d}")
-    return f"{year:04d}-{month:02d}-{day:02d}"
-
-
-def _time(text: str, offset: int, limits: tuple[int, ...] = (23, 59, 59)) -> Note:
-    """Read HH, HHMM or HHMMSS."""
-    fields = [text[start : start + 2] for start in range(0, len(text), 2)]
-    for index, (field, limit) in enumerate(zip(fields, limits, strict=False)):
-        if int(field) > limit:
-            name = ("hour", "minute", "second")[index]
-            return Problem(offset + 2 * index, f"{name} {field}", f"00 to {limit}")
-    return ":".join(fields)
-
-
-def _joined(first: Note, second: Callable[[], Note], between: str) -> Note:
-    if isinstance(first, Problem):
-        return first
-    other = second()
-    return other if isinstance(other, Problem) else f"{first}{between}{other}"
-
-
-def _day_time(value: str) -> Note:
-    day = _day(value[:6])
-    if len(value) == 6:
-        return day
-    return _joined(day, lambda: _time(value[6:], 6), " ")
-
-
-def _day00_time(value: str) -> Note:
-    """Read a delivery date (4324, 4325): 9999 means no time."""
-    day = _day(value[:6], may_be_00=True)
-    if value[6:] == "9999":
-        return day
-    return _joined(day, lambda: _time(value[6:], 6), " ")
-
-
-def _days(value: str) -> Note:
-    first = _day(value[:6])
-    if len(value) == 6:
-        return first
-    return _joined(first, lambda: _day(value[6:], 6), " to ")
-
-
-def _birth(value: str) -> Note:
-    day = _calendar_day(max(int(value[:4]), 1), value[4:8], 4)
-    if len(value) == 8:
-        return day
-    return _joined(day, lambda: _time(value[8:], 8), " ")
 
 
 def _piece(value: str) -> Note:
@@ -310,13 +189,13 @@ def _yes_no(value: str) -> Note:
 
 CHECKS: Final[dict[str, Callable[[str], Note]]] = {
     "-": lambda _value: "",
-    "day": _day,
-    "day00": lambda value: _day(value, may_be_00=True),
-    "day_time": _day_time,
-    "day00_time": _day00_time,
-    "produced": _day_time,
-    "days": _days,
-    "birth": _birth,
+    "day": dates.day,
+    "day00": lambda value: dates.day(value, may_be_00=True),
+    "day_time": dates.day_and_time,
+    "day00_time": dates.delivery_time,
+    "produced": dates.day_and_time,
+    "days": dates.harvest,
+    "birth": dates.birth,
     "piece": _piece,
     "pair": _pair,
     "percent": _percent,

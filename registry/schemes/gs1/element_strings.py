@@ -12,7 +12,6 @@ import re
 from typing import Final
 
 from registry.schemes.gs1.application_identifiers import LENGTHS, SEPARATOR, TABLE
-from registry.schemes.gs1.content import describe
 from registry.schemes.gs1.fields import (
     FIELDS,
     SCHEME,
@@ -24,6 +23,7 @@ from registry.schemes.gs1.fields import (
     unknown_identifier,
 )
 from registry.schemes.gs1.pairs import shape_of
+from registry.schemes.gs1.problems import describe
 from registry.schemes.reading import Part, Reading
 
 BRACKETED: Final = "bracketed"

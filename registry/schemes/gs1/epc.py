@@ -9,7 +9,6 @@ from typing import Final
 from urllib.parse import quote
 
 from registry.schemes.gs1 import epc_binary
-from registry.schemes.gs1.content import describe
 from registry.schemes.gs1.epc_schemes import (
     MAX_COMPANY,
     MIN_COMPANY,
@@ -20,6 +19,7 @@ from registry.schemes.gs1.epc_schemes import (
 )
 from registry.schemes.gs1.fields import Element, reading_from, rejected
 from registry.schemes.gs1.links import pairs_of
+from registry.schemes.gs1.problems import describe
 from registry.schemes.reading import CodeError, Part, Reading, Rejection
 
 URI: Final = "epc-uri"
@@ -33,6 +33,7 @@ _SHAPE: Final = re.compile(
 )
 _RAW: Final = re.compile(r"(?P<bits>[1-9][0-9]{0,3})\.x(?P<hexadecimal>[0-9A-F]+)")
 _HEXADECIMAL: Final = re.compile("[0-9A-Fa-f]+")
+_COMPANY: Final = re.compile(f"[0-9]{{{MIN_COMPANY},{MAX_COMPANY}}}")
 _ESCAPE: Final = re.compile("%([0-9A-Fa-f]{2})")
 _SAFE: Final = "!'()*+,-.:;=_"
 """What an EPC URI writes as it is, besides letters and digits (§6.3); `.` only in the last
@@ -78,11 +79,11 @@ def _read_identity(kind: str, rest: str, at: int) -> Reading:
     notes: tuple[str, ...] = ()
     at += len(name) + 1
     fields = _fields(scheme, body, at, URI)
-    if kind == "idpat" or fields[-1] == "*":
-        if kind != "idpat" or fields[-1] != "*" or scheme.fields < 3:
-            raise rejected(
-                URI, "a pattern", at, "urn:epc:idpat:sgtin:….….* or an identity"
-            )
+    if kind == "idpat":
+        if fields[-1] != "*" or scheme.fields < 3:
+            reason, expected = "a pattern of more than the class", "….….*"
+            raise rejected(URI, reason, at, expected)
+        # In an identity, a serial number may well be an asterisk.
         fields, notes = (*fields[:-1], ""), ("any serial: the class",)
     return _reading(URI, scheme, fields, at, notes)
 
@@ -119,7 +120,7 @@ def _reading(
 
 def _check_company(form: str, scheme: Scheme, fields: tuple[str, ...], at: int) -> None:
     company, reference = fields[:2]
-    if not re.fullmatch("[0-9]{6,12}", company):
+    if not _COMPANY.fullmatch(company):
         expected = f"{MIN_COMPANY} to {MAX_COMPANY} digits"
         raise rejected(form, f"company prefix {company!r}", at, expected)
     if scheme.digits is None:
@@ -211,7 +212,7 @@ def epc_fields(
             scheme.serial in ais or scheme.serial in ("", "+", "254")
         ):
             fields = split(scheme, pairs, company_digits)
-            if fields is not None:
+            if fields is not None and _COMPANY.fullmatch(fields[0]):
                 return scheme, fields
     return None
 

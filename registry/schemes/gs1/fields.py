@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from registry.schemes.gs1.application_identifiers import TABLE
-from registry.schemes.gs1.content import Problem, acceptor, examine
+from registry.schemes.gs1.content import acceptor, examine
 from registry.schemes.gs1.pairs import Shape, shape_of
+from registry.schemes.gs1.problems import Problem
 from registry.schemes.reading import CodeError, Part, Reading, Rejection
 
 SCHEME: Final = "gs1"

@@ -9,11 +9,11 @@ from typing import Final
 
 from registry.schemes.gs1.application_identifiers import SEPARATOR
 from registry.schemes.gs1.compressed_links import read_link
-from registry.schemes.gs1.content import describe
 from registry.schemes.gs1.element_strings import PLAIN, read_bracketed, read_plain
 from registry.schemes.gs1.epc import is_epc_binary, read_epc_binary, read_epc_uri
 from registry.schemes.gs1.fields import rejected
 from registry.schemes.gs1.numbers import DIGITS, LENGTHS, read_number
+from registry.schemes.gs1.problems import describe
 from registry.schemes.reading import CodeError, Reading
 
 MAX_CHARACTERS: Final = 2048

@@ -8,8 +8,9 @@ given, the commonest first (emulator convention).
 from typing import Final
 
 from registry.schemes.gs1.check_digits import check_digit, is_right_14, is_right_18
-from registry.schemes.gs1.content import RIGHT, describe
+from registry.schemes.gs1.content import RIGHT
 from registry.schemes.gs1.fields import SCHEME, new, rejected
+from registry.schemes.gs1.problems import describe
 from registry.schemes.reading import Part, Reading
 
 DIGITS: Final = "0123456789"
