@@ -67,6 +67,10 @@ class Account(NamedTuple):
     contract: Code | None = None
     public_key: str = ""
 
+    def with_balance(self, balance: int) -> "Account":
+        """Give the account with another balance; half the time of `_replace`."""
+        return self._make((self.address, balance, *self[2:]))
+
     def message(self) -> chain_pb2.Account:
         """Give the account as a message."""
         message = chain_pb2.Account(

@@ -68,7 +68,9 @@ class BlockWork:
         self._hashes.setdefault(domain, []).append(transaction.hash)
         self.applied.extend(record(outcome, domain, self._place))
 
-    def finish(self, previous_proof: bytes) -> tuple[LedgerHeader, storage.Changes]:
+    def finish(
+        self, previous_proof: bytes
+    ) -> tuple[LedgerHeader, dict[bytes, bytes | None]]:
         """Hash everything; give the header and what is to be written."""
         changes: dict[bytes, bytes | None] = {}
         roots: dict[int, bytes] = {}

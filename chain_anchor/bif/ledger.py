@@ -174,7 +174,8 @@ class Ledger:
         for transaction in transactions:
             work.add(transaction)
         header, changes = work.finish(previous_proof)
-        self._kept.write({**changes, **beside(work.dropped)})
+        changes.update(beside(work.dropped))
+        self._kept.write(changes)
         self._last = header
         return ClosedBlock(header, work.applied, work.dropped)
 

@@ -148,7 +148,7 @@ def _pay_coin(
             f"Account({pay.dest_address})'s balance({destination.balance}) + "
             f"payment({pay.amount}) overflows",
         )
-    execution.layer.put(destination._replace(balance=balance))
+    execution.layer.put(destination.with_balance(balance))
     if destination.contract is None:
         return None
     origin, index = place
@@ -288,7 +288,7 @@ def _debit(execution: Execution, source: str, amount: int) -> None:
             f"Account({source})'s balance({account.balance}) - "
             f"base_reserve({reserve}) is not enough for payment ({amount}) ",
         )
-    execution.layer.put(account._replace(balance=account.balance - amount))
+    execution.layer.put(account.with_balance(account.balance - amount))
 
 
 def _code_of(contract: chain_pb2.Contract) -> Code:

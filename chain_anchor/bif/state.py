@@ -6,6 +6,7 @@ away, so what failed leaves nothing behind. At the end of a block `seal` hashes 
 changed into the tries, all at once, and says what is to be written.
 """
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from hashlib import sha256
@@ -196,8 +197,8 @@ def _seal_accounts(
     if not leaves:
         return stored.root()
     root, nodes = trie.update(stored.account_node, leaves)
-    for location, node in nodes.items():
-        changes[storage.account_node(domain, location)] = node
+    key_of = functools.partial(storage.account_node, domain)
+    changes.update(zip(map(key_of, nodes), nodes.values(), strict=True))
     return root
 
 

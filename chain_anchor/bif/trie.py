@@ -146,6 +146,9 @@ class _Work:
             at, group = waiting.pop()
             children = self._branches[at].children
             for slot, part in _by_slot(at, group):
+                if len(part) == 1:
+                    children[slot] = self._set(children[slot], *part[0])
+                    continue
                 below = self._enter(children[slot], part)
                 if isinstance(below, bytes):
                     children[slot] = below
@@ -167,7 +170,7 @@ class _Work:
     def _enter(
         self, child: Child, part: _Changes
     ) -> Child | tuple[Nibbles, list[Child], _Changes]:
-        """Change what is below a child; give it, or the branch that goes on there."""
+        """Bring several changes to a child; give it, or the branch that goes on there."""
         if child[-1] == INNER:
             at = to_nibbles(location_of(child))
             if not _all_below(at, part):
@@ -175,7 +178,7 @@ class _Work:
                 part = [one for one in part if one[1] or one[0].startswith(at)]
             if len(part) > 1:
                 return self._enter_inner(at, child, part)
-        elif len(part) > 1:
+        else:
             left = dict(part)
             if child[-1] == LEAF:
                 left.setdefault(to_nibbles(location_of(child)), digest_of(child))

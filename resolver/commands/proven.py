@@ -177,11 +177,12 @@ def _anchors_table(verified: Verified, anchors: "VerifiedAnchors") -> Table:
         "checkpoint",
         f"{escape(anchors.origin)}, {anchors.checkpoint_size} entries",
     )
-    for found in anchors.chains:
+    for whose, found in zip(("", "main "), anchors.chains, strict=False):
         signed = f", signed with block {found.signed_seq}"
-        made.add_row("transaction", f"{found.transaction.hex()}, by {found.source}")
+        source = f"{found.transaction.hex()}, by {found.source}"
+        made.add_row(f"{whose}transaction", source)
         made.add_row(
-            "block",
+            f"{whose}block",
             f"{escape(found.chain)} {found.seq}, {time_of(found.close_time // 1000)}, "
             f"{found.block.hex()}{signed if found.signed_seq > found.seq else ''}",
         )

@@ -36,11 +36,11 @@ from wsproto.events import (
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from chain_anchor.bif.envelopes import read_envelope
 from chain_anchor.bif.api.pushes import Pushes
 from chain_anchor.bif.api.served import ServedChain
 from chain_anchor.bif.api.subscriber import RuleError, Subscriber
 from chain_anchor.bif.chain_pb2 import LedgerHeader
+from chain_anchor.bif.envelopes import read_envelope
 from chain_anchor.bif.errors import ErrorCode, RefusedError
 from chain_anchor.bif.ledger import ClosedBlock
 from chain_anchor.bif.rules import MAX_ENVELOPE_OCTETS

@@ -17,7 +17,11 @@ BACKLOG = 1024
 _ATTEMPTS = 32
 _RECEIVE_BUFFER_OCTETS = 1 << 20
 
-_KINDS = {"udp": socket.SOCK_DGRAM, "tcp": socket.SOCK_STREAM}
+_KINDS = {
+    "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+}
+"""With the protocol named: asyncio sends at once on sockets that say they are TCP."""
 
 
 class Bound(NamedTuple):
@@ -74,7 +78,7 @@ def _bind_all(hosts: Sequence[str], port: int, transports: Sequence[str]) -> Bou
 
 def _bind_one(host: str, port: int, transport: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    item = socket.socket(family, _KINDS[transport])
+    item = socket.socket(family, *_KINDS[transport])
     try:
         item.setblocking(False)
         if family == socket.AF_INET6:

@@ -20,7 +20,7 @@ DIGITS = string.digits
 PIECES = st.sampled_from(
     ["(01)", "09521000100015", "]C1", "\x1d", "21", "SN1", "/", ".", "88", "VAA088",
      "https://", "id.gs1.org", "urn:epc:id:sgtin:", "urn:oid:", "did:bid:", "hdl:", "1",
-     "%", "０", " ", "武"]
+     "%", "\uff10", " ", "武"]
 )  # fmt: skip
 TEXTS = st.text(max_size=60) | st.lists(PIECES, max_size=8).map("".join)
 SUFFIXES = st.text(

@@ -1,6 +1,9 @@
 """The HTTP API, request by request (bif notes §1), without sockets."""
 
+import asyncio
+import gc
 import json
+import weakref
 
 import pytest
 
@@ -590,6 +593,34 @@ def test_system_contracts_are_told_to_be_missing(chain):
         assert (found["error_code"], found["error_desc"]) == (4, text)
         assert "not emulated" in found["hint"]
     assert chain.test.ledger.last.tx_count == 0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body"),
+    [
+        ("submitTransaction", b"{"),
+        ("submitTransaction", {"items": [1]}),
+        ("submitTransaction", {"items": [{"transaction_blob": "x"}] * 9}),
+        ("submitTransaction", {"items": [{"transaction_json": {"nonce": "x"}}]}),
+        ("submitTransaction", {"items": [{"transaction_json": {}}]}),
+        ("testTransaction", {"items": [{"transaction_json": {"nonce": "x"}}]}),
+        ("callContract", {"contract_address": of_system_contract(7)}),
+        ("callContract", {"code": "x"}),
+        ("multiQuery", {"items": [1, {"url": "/getLedger?seq=x"}]}),
+    ],
+)
+def test_a_refusal_holds_nothing_of_its_request(chain, endpoint, body):
+    # The collector of cycles comes rarely, and a request may have 16 MiB.
+    gc.collect()
+    gc.disable()
+    try:
+        asked = chain._asked(f"/{endpoint}", body)
+        held = weakref.ref(asked)
+        asyncio.run(dialect.answer(asked))
+        del asked
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_half_a_pair_of_surrogates_is_no_text(chain):

@@ -53,9 +53,6 @@ def answered(steps, tree):
             wanted = steps.send(reply)
             asked.append(wanted.name)
             found = tree.get(wanted.name)
-            if isinstance(found, Exception):
-                wanted, reply = steps.throw(found), None
-                raise AssertionError(f"it goes on with {wanted}")
             if wanted.types and found is not None:
                 found = tuple(v for v in found if v.type in wanted.types)
             reply = found
@@ -150,7 +147,9 @@ def test_rules_of_a_record_are_read_in_order_without_what_is_none():
         Value(4, "URL", b"code d -> 88.1/d"),
     )
     assert [rule.pattern for rule in rules_in(values)] == [("a",), ("c",)]
-    many = tuple(Value(n, "CODE.RULE", b"code a -> 88.1/a") for n in range(MAX_RULES + 9))
+    many = tuple(
+        Value(n, "CODE.RULE", b"code a -> 88.1/a") for n in range(MAX_RULES + 9)
+    )
     assert len(rules_in(many)) == MAX_RULES
 
 

@@ -343,7 +343,8 @@ def test_a_company_rule_comes_first():
 
 
 def test_what_is_normalised_is_said():
-    wide = decode("\u3000９５２１０００１０００１５\r\n")
+    typed = "".join(chr(ord(digit) + 0xFEE0) for digit in "9521000100015")
+    wide = decode(f"\u3000{typed}\r\n")
     assert [r.code for r in wide.readings] == [
         "(01)09521000100015",
         "(414)9521000100015",
@@ -356,9 +357,9 @@ def test_what_is_normalised_is_said():
 
 
 def test_an_identifier_keeps_its_own_full_width_characters():
-    decoded = decode("88.118.7/型号Ａ")
+    decoded = decode("88.118.7/型号\uff21")
     assert decoded.changes == ()
-    assert decoded.readings[0].code == "88.118.7/型号Ａ"
+    assert decoded.readings[0].code == "88.118.7/型号\uff21"
 
 
 def test_a_wrong_check_digit_comes_with_the_right_one():
