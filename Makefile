@@ -50,6 +50,7 @@ soak: $(VENV)/installed-test ## long runs: 200 kills in a write storm, and what 
 bench: $(VENV)/installed-test $(VENV)/installed-bench ## measure everything, quickly: about ten minutes; results in build/bench
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench registrations --count 100000 --rounds 2
+	$(BIN)/python -m bench chain --quick --out build/bench
 	$(BIN)/python -m bench peers --quick --out build/bench
 	$(BIN)/python -m bench limits --quick --out build/bench
 	$(BIN)/python -m bench growth --quick --out build/bench

@@ -40,7 +40,8 @@ def split(key: bytes, row: bytes) -> Iterator[bytes]:
         start = at + _LENGTH.size
         if start > len(row):
             raise CorruptLogError(TABLE, key, f"half a length at octet {at}")
-        at = start + int(_LENGTH.unpack_from(row, start - _LENGTH.size)[0])
+        (size,) = _LENGTH.unpack_from(row, at)
+        at = start + size
         if at > len(row):
             problem = f"an entry at octet {start} reaches over the end"
             raise CorruptLogError(TABLE, key, problem)

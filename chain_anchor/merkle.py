@@ -44,6 +44,11 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def pair_hash(pair: bytes) -> bytes:
+    """Hash two subtrees into one, of which the hashes are joined already."""
+    return sha256(b"\x01" + pair).digest()
+
+
 def root_of(size: int, read: HashReader) -> bytes:
     """Compute the root of the tree of `size` leaves (RFC 6962 §2.1).
 

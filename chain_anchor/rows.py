@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 
 from chain_anchor.errors import CorruptLogError
-from chain_anchor.merkle import HASH_OCTETS, node_hash
+from chain_anchor.merkle import HASH_OCTETS, pair_hash
 
 STEP = 4
 """Levels from one kind of row to the next."""
@@ -25,6 +25,7 @@ STEP = 4
 ROW_WIDTH = 1 << STEP
 TABLE = "log_rows"
 
+_PAIR_OCTETS = 2 * HASH_OCTETS
 _KEY = struct.Struct("!BQ")
 _CRC = struct.Struct("!I")
 
@@ -58,10 +59,10 @@ def checked(table: str, key: bytes, stored: bytes | None) -> bytes:
 
 def fold(hashes: bytes) -> bytes:
     """Hash a power of two of joined hashes to their root."""
-    level = [hashes[at : at + HASH_OCTETS] for at in range(0, len(hashes), HASH_OCTETS)]
-    while len(level) > 1:
-        level = [node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
-    return level[0]
+    while len(hashes) > HASH_OCTETS:
+        pairs = range(0, len(hashes), _PAIR_OCTETS)
+        hashes = b"".join(pair_hash(hashes[at : at + _PAIR_OCTETS]) for at in pairs)
+    return hashes
 
 
 class Rows:

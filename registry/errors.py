@@ -156,6 +156,10 @@ class CorruptError(RegistryError):
     """Stored octets fail their checksum and are not served."""
 
 
+class HiddenRecordError(CorruptError):
+    """A group took a record for absent that is in the log as registered."""
+
+
 class StoreError(RegistryError):
     """The storage engine or the disk failed."""
 

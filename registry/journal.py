@@ -27,7 +27,7 @@ from registry.model.octets import Cursor, blob, pack_u32
 _FORMAT = 1
 _HEAD_START = _FORMAT << 8
 _HEADER = struct.Struct("!BBI")
-_START = struct.Struct("!Q32sI")
+_START = struct.Struct("!QQ32sI")
 _U64 = struct.Struct("!Q")
 _NO_DIGEST = bytes(32)
 
@@ -71,9 +71,10 @@ def digest_of(values_octets: bytes | None) -> bytes:
 def encode_entry(entry: Entry) -> bytes:
     """Write an entry; its serial is the key and is covered by the checksum."""
     serial, operation, time_ms, name, digest, actor, actor_index = entry
-    start = _START.pack(time_ms, digest, len(name))
-    rest = b"".join((start, name, _encode_actor(actor, actor_index)))
-    return _HEADER.pack(_FORMAT, operation, _checksum(serial, operation, rest)) + rest
+    start = _START.pack(serial, time_ms, digest, len(name))
+    told = b"".join((start, name, _encode_actor(actor, actor_index)))
+    checksum = zlib.crc32(told, _HEAD_START | operation)
+    return _HEADER.pack(_FORMAT, operation, checksum) + told[8:]
 
 
 @functools.lru_cache(maxsize=256)

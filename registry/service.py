@@ -24,6 +24,7 @@ from registry.change import Change, Receipt
 from registry.errors import (
     BusyError,
     DiskFullError,
+    HiddenRecordError,
     MapFullError,
     ReadOnlyError,
     RegistryError,
@@ -67,13 +68,15 @@ class _Group:
         self.outcomes: list[_Outcome] = []
         self.batch = evaluation.batch
 
-    def apply(self, change: Change, done: Done) -> None:
-        receipt, failure = None, None
-        try:
-            receipt = self.evaluation.apply(change)
-        except Exception as error:  # noqa: BLE001 (told to who asked)
-            failure = error
-        self.outcomes.append((change, done, receipt, failure))
+    def apply(self, taken: Iterable[_Waiting]) -> None:
+        apply, outcomes = self.evaluation.apply, self.outcomes
+        for change, done in taken:
+            receipt, failure = None, None
+            try:
+                receipt = apply(change)
+            except Exception as error:  # noqa: BLE001 (told to who asked)
+                failure = error
+            outcomes.append((change, done, receipt, failure))
 
     def close(self) -> bool:
         """Take no more; tells whether there is anything to write."""
@@ -101,6 +104,10 @@ class Registry:
         self._scheduled = False
         self._idle: asyncio.Future[None] | None = None
         self._followers: list[Follower] = []
+        self._ask_at_once = False
+        """Whether each record that is not found is asked about when it is looked for:
+        once damage has hidden one."""
+
         self.confirm: Callable[[], Awaitable[object]] | None = None
         """What a durable group waits for before it is acknowledged, if anything."""
 
@@ -213,11 +220,11 @@ class Registry:
             if self._flying is not None:
                 view = Ahead(snapshot, self._flying.batch)
             if self._open is None:
-                self._open = _Group(Evaluation(view, self._clock()))
+                now, ask_at_once = self._clock(), self._ask_at_once
+                self._open = _Group(Evaluation(view, now, ask_at_once=ask_at_once))
             else:
                 self._open.evaluation.look(view)
-            for change, done in taken:
-                self._open.apply(change, done)
+            self._open.apply(taken)
 
     def _launch(self) -> None:
         """Send the open group on its way; nothing else is on it."""
@@ -248,6 +255,9 @@ class Registry:
         except MapFullError:
             self._revert()
             self._grow(group)
+        except HiddenRecordError:
+            self._revert()
+            self._ask_again(group)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (told to who asked)
             self._revert()
             self._refuse(group, error)
@@ -267,6 +277,13 @@ class Registry:
             self._refuse(group, error)
         else:
             self._write(group)
+
+    def _ask_again(self, group: _Group) -> None:
+        """Evaluate a group anew, so that only who met the hidden record is refused."""
+        self._ask_at_once = True
+        self._reconsider()
+        self._queue_again(group)
+        self._go_on()
 
     def _settle(self, group: _Group) -> None:
         """Let everybody see a durable group, then have it confirmed or tell it."""
@@ -318,8 +335,11 @@ class Registry:
         """Queue the open group again: it was evaluated on what was not written."""
         group, self._open = self._open, None
         if group is not None:
-            again = [(change, done) for change, done, _, _ in group.outcomes]
-            self._pending.extendleft(reversed(again))
+            self._queue_again(group)
+
+    def _queue_again(self, group: _Group) -> None:
+        again = [(change, done) for change, done, _, _ in group.outcomes]
+        self._pending.extendleft(reversed(again))
 
     def _go_on(self) -> None:
         self._flying = None

@@ -32,6 +32,12 @@ from registry.model.value import encode_values
 from registry.store.interface import Home, Made
 
 
+# A member of an enumeration is looked up by Python's own code: 0.1 µs each.
+_HOME = int(Operation.HOME)
+_new = tuple.__new__
+"""Makes a draft, at half the price of calling its class."""
+
+
 class Drafter:
     """Makes the drafts of one log."""
 
@@ -49,7 +55,7 @@ class Drafter:
         """
         entry, record, note = made
         operation = entry.operation
-        if operation < Operation.HOME:
+        if operation < _HOME:
             return self._record_draft(entry, record)
         if operation is Operation.NOTE:
             body = _body(entry, record_digest(note), b"", note)
@@ -69,7 +75,7 @@ class Drafter:
             state = DELETED
         name = entry.name
         body = _body(entry, digest, scope_of(name))
-        return Draft(map_key(KIND_RECORD, name), state, body)
+        return _new(Draft, (map_key(KIND_RECORD, name), state, body))
 
     def commitment(self, record: Record) -> bytes | None:
         """Give what stands for a record's restricted values; None without any."""

@@ -221,7 +221,9 @@ class Responder:
         return self._encoder.encode_for(query, await reply)
 
     def _told(self, query: Received, reply: Reply | Exception) -> Octets:
-        return self._encoder.encode_for(query, self._checked(query, reply))
+        if not isinstance(reply, Reply):
+            reply = self._failed(query, reply)
+        return self._encoder.encode_for(query, reply)
 
     def _malformed(self, octets: bytes, error: MalformedError, now: float) -> Octets:
         if len(octets) < BODY_START:

@@ -25,7 +25,7 @@ from chain_anchor.statemap import KIND_RECORD, map_key
 from chain_anchor.tlog_proof import TlogProof, encode_tlog_proof
 from chain_anchor.upper import TABLE as MAP_TABLE
 from chain_anchor.view import LogView
-from registry.errors import MapFullError, StoreError
+from registry.errors import HiddenRecordError, MapFullError, StoreError
 from registry.journal import decode_entry
 from registry.store.interface import Batch, Made, Puts, Snapshot, Store, Tables
 from resolver.log_drafts import Drafter
@@ -102,7 +102,12 @@ class Sealing:
         self._renew()
 
     def seal(self, batch: Batch, tables: Tables) -> Puts:
-        """Give what makes a batch provable."""
+        """Give what makes a batch provable.
+
+        Raises:
+            HiddenRecordError: A record that was taken for absent is in the map.
+            StoreError: The log is damaged.
+        """
         drafts = [self.drafter.draft(made, batch.homes) for made in batch.made]
         time_ms, serial = 0, batch.serial
         if batch.made:
@@ -112,6 +117,8 @@ class Sealing:
             puts = self.log.seal(tables, drafts, time_ms, notice.entries)
         except AnchorError as error:
             raise StoreError(f"{self.log.origin}: {error}") from error
+        if batch.absent:
+            self._check_absent(batch, tables)
         meta = [*puts[META_TABLE], (_SERIAL, serial_octets(serial)), *notice.puts]
         if notice.rotation:
             assert self.log.sealed is not None
@@ -198,6 +205,16 @@ class Sealing:
             _rotation_proof(view, tables, number)
             for number in range(1, self._generation + 1)
         ]
+
+    def _check_absent(self, batch: Batch, tables: Tables) -> None:
+        assert self.log.sealed is not None
+        before, after = self.log.head.header, self.log.sealed.header
+        if after.map_keys - before.map_keys == len(batch.made):
+            return  # each change has a key that was not in its bucket
+        for name in batch.absent:
+            if self._is_registered(tables, name):
+                message = f"{name!r:.99} is in the log, and not among the records"
+                raise HiddenRecordError(message)
 
     def _is_registered(self, tables: Tables, name: bytes) -> bool:
         key = map_key(KIND_RECORD, name)

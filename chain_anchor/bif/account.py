@@ -69,7 +69,7 @@ class Account(NamedTuple):
 
     def with_balance(self, balance: int) -> "Account":
         """Give the account with another balance; half the time of `_replace`."""
-        return self._make((self.address, balance, *self[2:]))
+        return Account._make((self.address, balance, *self[2:]))
 
     def message(self) -> chain_pb2.Account:
         """Give the account as a message."""

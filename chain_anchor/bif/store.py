@@ -37,6 +37,8 @@ _FORMAT_KEY: Final = NODE + b"format"
 _FORMAT: Final = 2
 _UNDO: Final = b"U"
 _U64: Final = struct.Struct("!Q")
+_pack_crc: Final = struct.Struct("!I").pack
+_CRC_OCTETS: Final = 4
 _NEWEST: Final = struct.Struct("!IQ")
 _NEWEST_FILE: Final = "newest.commit"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -259,19 +261,16 @@ def _put(transaction: Any, changes: storage.Changes) -> None:
         if value is None:
             transaction.delete(key)
         else:
-            puts.append((key, _CRC.pack(crc32(value, crc32(key))) + value))
+            puts.append((key, _pack_crc(crc32(value, crc32(key))) + value))
     with transaction.cursor() as cursor:
         _, written = cursor.putmulti(puts)
     if written != len(puts):
         raise StorageError(f"the engine took {written} of {len(puts)} entries")
 
 
-_CRC: Final = struct.Struct("!I")
-
-
 def _checked(key: bytes, stored: bytes) -> bytes:
-    value = stored[_CRC.size :]
-    if stored[: _CRC.size] != _CRC.pack(crc32(value, crc32(key))):
+    value = stored[_CRC_OCTETS:]
+    if stored[:_CRC_OCTETS] != _pack_crc(crc32(value, crc32(key))):
         raise CorruptChainError(
             f"key {key[:1].decode('ascii', 'replace')} {key[1:].hex()}: "
             "the stored octets are not what was written, their checksum differs"
@@ -320,7 +319,7 @@ def _read_newest(descriptor: int) -> int:
     if len(octets) != _NEWEST.size:
         return 0
     checksum, number = _NEWEST.unpack(octets)
-    return int(number) if checksum == crc32(octets[_CRC.size :]) else 0
+    return int(number) if checksum == crc32(octets[_CRC_OCTETS:]) else 0
 
 
 def _failed(directory: Path, what: str, error: Exception) -> StorageError:

@@ -292,10 +292,10 @@ def group_of(
     drafts: Sequence[Draft], places: list[bytes], values: list[bytes]
 ) -> sealing.Group:
     """Bring a group's drafts and buckets, which are in order, into a kernel."""
-    bodies = [draft.body for draft in drafts]
+    keys, states, bodies = zip(*drafts, strict=True) if drafts else ((), (), ())
     return sealing.Group(
-        keys=joined([draft.key for draft in drafts]),
-        states=array_of(bytearray([draft.state for draft in drafts])),
+        keys=joined(keys),
+        states=array_of(bytearray(states)),
         bodies=joined(bodies),
         ends=ends_of(bodies),
         places=joined(places),
@@ -306,9 +306,9 @@ def group_of(
 
 def _check_drafts(first_index: int, drafts: Sequence[Draft]) -> None:
     check_drafts(first_index, drafts)
-    for draft in drafts:
-        if draft.state not in _STATES or len(draft.body) > _MAX_BODY_OCTETS:
-            assemble_change(draft.state, 1, 0, NO_HASH, draft.key, draft.body)
+    for key, state, body in drafts:
+        if state not in _STATES or len(body) > _MAX_BODY_OCTETS:
+            assemble_change(state, 1, 0, NO_HASH, key, body)
 
 
 def _entries(made: sealing.Made, group: sealing.Group) -> tuple[bytes, ...]:

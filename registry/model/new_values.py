@@ -61,9 +61,9 @@ class CheckedValues(Sequence[Value]):
 
     def stamped(self, timestamp: int) -> bytes:
         """Give the list with the time of writing on every value."""
-        patched = bytearray(self.octets)
+        patched, pack_into = bytearray(self.octets), _U32.pack_into
         for start in self._timestamps:
-            _U32.pack_into(patched, start, timestamp)
+            pack_into(patched, start, timestamp)
         return bytes(patched)
 
     @property

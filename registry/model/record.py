@@ -111,12 +111,11 @@ def _list_of(parts: list[bytes]) -> bytes:
 def encode_record(record: Record, *, named: bool) -> bytes:
     """Write a record for the store; `named` when its key does not tell its name."""
     name, serial, public, values_octets = record
-    flags = _PUBLIC if public else 0
-    told = b""
+    flags, rest = _PUBLIC if public else 0, _U64.pack(serial)
     if named:
         flags |= _NAMED
-        told = _U16.pack(len(name)) + name
-    rest = b"".join((_U64.pack(serial), told, values_octets))
+        rest += _U16.pack(len(name)) + name
+    rest += values_octets
     checksum = zlib.crc32(rest, zlib.crc32(name, _HEAD_START | flags))
     return _START.pack(_FORMAT, flags, checksum) + rest
 

@@ -85,7 +85,7 @@ def look_up(reading: Reading, known: Container[str] = ()) -> LookUp:
             if rules is None:
                 declared = yield Wanted(rules_name(code_prefix), _RULES)
                 rules = rules_in(declared or ())
-            for rule, identifier in _ruled(rules, scheme, path):
+            for rule, identifier in _ruled(rules, scheme, path) if rules else ():
                 if (yield Wanted(identifier)) is not None:
                     return Found((identifier,), path, "rule", rule.text, code_prefix)
         # No GS1 company prefix begins another (GS1 General Specifications §1.4.4), so

@@ -23,6 +23,11 @@ class Ahead:
         records = self._batch.records
         return records[name] if name in records else self._below.get(name)
 
+    def find(self, name: bytes) -> Record | None:
+        """Read a record like `get`, but take one that is not there for absent."""
+        records = self._batch.records
+        return records[name] if name in records else self._below.find(name)
+
     def home(self, prefix: bytes) -> Home | None:
         """Read the entry of a prefix that lives here."""
         homes = self._batch.homes

@@ -60,6 +60,9 @@ class Batch:
     made: list[Made] = field(default_factory=list)
     """The changes, in the order of the journal."""
 
+    absent: list[bytes] = field(default_factory=list)
+    """Names whose records were not found, of which the sealer is still to be asked."""
+
 
 LOG_TABLES = ("log_rows", "log_entries", "log_map", "log_meta")
 """Tables of whoever seals; the registry does not know what is in them."""
@@ -90,7 +93,12 @@ class Sealer(Protocol):
     """
 
     def seal(self, batch: Batch, tables: Tables) -> Puts:
-        """Give what else the transaction must write; an error stops it all."""
+        """Give what else the transaction must write; an error stops it all.
+
+        Raises:
+            HiddenRecordError: What was sealed before says that one of `batch.absent`
+                ought to be there; nothing is wrong with the others.
+        """
 
     def publish(self) -> None:
         """Take note that the transaction is durable."""
@@ -115,6 +123,12 @@ class Reader(Protocol):
         Raises:
             CorruptError: Its octets fail their checksum, or it is not there and what
                 was sealed says that it ought to be.
+        """
+
+    def find(self, name: bytes) -> Record | None:
+        """Read a record like `get`, but take one that is not there for absent.
+
+        Whoever relies on that has the sealer asked, by `Batch.absent`.
         """
 
     def home(self, prefix: bytes) -> Home | None:

@@ -50,7 +50,6 @@ from registry.store.lmdb_snapshot import (
     LmdbSnapshot,
     LmdbTables,
     encode_home,
-    is_cut,
     key_of,
     read_error,
 )
@@ -291,8 +290,8 @@ class LmdbStore:
             if record is None:
                 transaction.delete(key, db=self.records)
             else:
-                named = is_cut(name)
-                puts.append((key, encode_record(record, named=named)))
+                # A key that tells its name is that name.
+                puts.append((key, encode_record(record, named=key is not name)))
         # Sorted keys let LMDB fill leaves left to right.
         puts.sort()
         self._put_many(transaction, self.records, puts)

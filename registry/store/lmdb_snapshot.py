@@ -143,11 +143,18 @@ class LmdbSnapshot:
 
     def get(self, name: bytes) -> Record | None:
         """Read a record by canonical name."""
-        octets = self._get("records", key_of(name))
-        if octets is None:
+        record = self.find(name)
+        if record is None:
             self._check_absent(name)
+        return record
+
+    def find(self, name: bytes) -> Record | None:
+        """Read a record like `get`, but take one that is not there for absent."""
+        key = key_of(name)
+        octets = self._get("records", key)
+        if octets is None:
             return None
-        record = decode_record(octets, _name_of(key_of(name)))
+        record = decode_record(octets, _name_of(key))
         if record.name != name:
             message = f"stored record {record.name!r} lies under the key of {name!r}"
             raise CorruptError(message)

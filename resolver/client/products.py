@@ -215,9 +215,12 @@ class _Search:
         failure: ResolverError | None,
     ) -> ProductAnswer:
         """Give the one answer; what was asked for the other readings belongs to it."""
-        choices = (*(one.identifier for one in found), *self._choices)
-        if found and (len(choices) == 1 or len(set(map(_same, choices))) == 1):
-            return found[0]._replace(asked=tuple(self._asked))
+        choices = self._choices
+        if found:
+            choices = (*[one.identifier for one in found], *choices)
+            if len(choices) == 1 or len(set(map(_same, choices))) == 1:
+                # As `_replace` does, in a third of the time.
+                return ProductAnswer(*found[0][:-1], tuple(self._asked))
         if choices:
             named = tuple(dict.fromkeys(choices))
             message = f"{self._text[:128]} means several things: {', '.join(named)}"

@@ -42,9 +42,16 @@ MAX_GROUPS_ELSEWHERE = 8
 _SDK_FLAGS = 0x1900_0000
 _SDK_VARIED = OpFlag.OVERWRITE_WHEN_EXISTS | OpFlag.MINT_NEW_SUFFIX
 
+# Members of enumerations are looked up by Python's own code: 0.1 µs each.
+_HOME = int(Operation.HOME)
 _CREATE = int(OpCode.CREATE_HANDLE)
 _OVERWRITE = int(OpFlag.OVERWRITE_WHEN_EXISTS)
 _MINT = int(OpFlag.MINT_NEW_SUFFIX)
+_NOT_ON_THE_WIRE = Change(Operation.CREATE, b"")[7:]
+_SUCCESS = SUCCESS.code
+_new = tuple.__new__
+"""Makes what each write needs, at half the price of calling its class."""
+
 _OPERATIONS: dict[int, Operation] = {
     OpCode.CREATE_HANDLE: Operation.CREATE,
     OpCode.DELETE_HANDLE: Operation.DELETE,
@@ -88,7 +95,7 @@ class Writes:
     def __call__(self, query: Query) -> Answer:
         """Take write operations only."""
         operation = _OPERATIONS[query.opcode]
-        if operation >= Operation.HOME:
+        if operation >= _HOME:
             return self._home(query, operation)
         change = self._change(query, operation)
         if not change.trusted and query.identity is None:
@@ -101,15 +108,13 @@ class Writes:
     def _change(self, query: Query, operation: Operation) -> Change:
         request, flags = query.request, query.flags
         minting = flags & _MINT and operation is Operation.CREATE
-        return Change(
-            operation,
-            self._minted(query) if minting else query.name(self._rule),
-            request.values if isinstance(request, WithValues) else (),
-            request.indexes if isinstance(request, RemoveValues) else (),
-            bool(flags & _OVERWRITE),
-            query.identity,
-            self._access.trusts(query.identity),
-        )
+        name = self._minted(query) if minting else query.name(self._rule)
+        values = request.values if isinstance(request, WithValues) else ()
+        indexes = request.indexes if isinstance(request, RemoveValues) else ()
+        overwrite, actor = bool(flags & _OVERWRITE), query.identity
+        trusted = self._access.trusts(actor)
+        asked = operation, name, values, indexes, overwrite, actor, trusted
+        return _new(Change, asked + _NOT_ON_THE_WIRE)
 
     def _minted(self, query: Query) -> bytes:
         # CNRI appends to whatever stands after the slash; 64 random bits make a
@@ -226,7 +231,8 @@ def _made(query: Query, receipt: Receipt) -> Reply:
     request = query.request
     assert isinstance(request, WithValues)
     minted = query.flags & _MINT
-    return Reply(SUCCESS.code, blob(receipt.name if minted else request.handle))
+    body = blob(receipt.name if minted else request.handle)
+    return _new(Reply, (_SUCCESS, body, None, True, None, (), 0.0))
 
 
 def _ask_identity(query: Query) -> NoReturn:

@@ -4,10 +4,13 @@
 cannot be skipped, so it ends the connection.
 """
 
+import struct
+
 from registry.errors import MalformedError
 from resolver.wire.envelope import ENVELOPE_OCTETS, MAX_MESSAGE_OCTETS
 
-_LENGTH_AT = 16
+_LENGTH = struct.Struct("!16xI")
+"""Of an envelope, where it says how long the message is."""
 
 
 class Framer:
@@ -36,8 +39,7 @@ class Framer:
         messages: list[bytes] = []
         position, end = 0, len(octets)
         while end - position >= ENVELOPE_OCTETS:
-            start = position + _LENGTH_AT
-            length = int.from_bytes(octets[start : start + 4], "big")
+            (length,) = _LENGTH.unpack_from(octets, position)
             if length > MAX_MESSAGE_OCTETS and messages:
                 break  # those before it are answered; the next call ends it
             if length > MAX_MESSAGE_OCTETS:

@@ -15,6 +15,9 @@ from registry.model.value import encode_values, read_values
 from resolver.wire.codes import OpCode
 
 MAX_QUESTION_ITEMS = 2048
+_new = tuple.__new__
+"""Makes what most requests are, at half the price of calling its class."""
+
 _ALL_VALUES = bytes(8)
 """No indexes and no types."""
 
@@ -94,7 +97,7 @@ class WithValues(NamedTuple):
         start = 4 + int.from_bytes(octets[:4], "big")
         checked = read_checked(octets, start)
         if checked is not None:
-            return cls(octets[4:start], checked)
+            return _new(cls, (octets[4:start], checked))
         cursor = Cursor(octets)
         handle = cursor.blob("handle")
         values = read_values(cursor)

@@ -84,6 +84,12 @@ def test_the_example_of_a_contract_leaves_nothing_behind(network):
         assert said[-1] == "undone"
 
 
+def test_a_chain_is_found_by_its_name(network):
+    assert network.chain("hanyang")["chain_code"] == "hany"
+    with pytest.raises(LookupError, match="nowhere"):
+        network.chain("nowhere")
+
+
 def test_the_pages_have_what_is_tested_here():
     assert {page for page, _ in SNIPPETS} == set(PAGES)
     assert len(QUESTIONS) > 5

@@ -273,3 +273,40 @@ def test_a_record_that_damage_hides_is_not_taken_for_absent(node):
         node.write(change(Operation.CREATE, names[200], PUBLIC))
     node.write(change(Operation.CREATE, names[0], PUBLIC))
     assert node.registry.get(names[0]) is not None
+
+
+def test_only_who_creates_a_hidden_record_is_refused(node):
+    names = [name(number) for number in range(300)]
+    node.write(*(change(Operation.CREATE, one, PUBLIC) for one in names))
+    with node.store._environment.begin(write=True) as transaction:
+        assert transaction.delete(names[200], db=node.store.records)
+
+    async def create(*numbers):
+        made = (change(Operation.CREATE, name(number), PUBLIC) for number in numbers)
+        asked = map(node.registry.enqueue, made)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    groups = node.registry.groups
+    found = asyncio.run(create(*range(300, 350), 200, *range(350, 400)))
+    refused = [number for number, one in enumerate(found) if not isinstance(one, tuple)]
+    assert refused == [50]
+    assert isinstance(found[50], CorruptError)
+    assert node.registry.groups == groups + 1
+    assert node.registry.stopped is None
+    assert len({one.serial for one in found if isinstance(one, tuple)}) == 100
+    assert node.prove(name(399)).standing == "present"
+    (later,) = asyncio.run(create(400))
+    assert node.registry.get(name(400)) == later.record
+
+
+def test_a_record_registered_anew_was_not_hidden(node):
+    node.write(change(Operation.CREATE, name(1), PUBLIC))
+    node.write(change(Operation.DELETE, name(1)))
+    node.write(
+        change(Operation.CREATE, name(1), PUBLIC),
+        change(Operation.DELETE, name(1)),
+        change(Operation.CREATE, name(1), PUBLIC),
+        change(Operation.CREATE, name(2), PUBLIC),
+    )
+    assert node.prove(name(1)).state.version == 5
+    assert node.prove(name(2)).state.version == 1
