@@ -129,10 +129,12 @@ class Evaluation:
             public, values_octets = content
             record = _new(Record, (name, serial, public, values_octets))
         entry = self._entry(change, serial, digest_of(values_octets))
-        made = _new(Made, (entry, record, b"")), encode_entry(entry)
+        octets = encode_entry(entry)
         if (current is None) is not (record is None):
             self._count(prefix_of(name), 1 if current is None else -1)
-        self._commit(*made)
+        batch.serial = serial
+        batch.journal.append((serial, octets))
+        batch.made.append(_new(Made, (entry, record, b"")))
         batch.records[name] = record
         if current is not None:
             self._granted.clear()  # it may have been a group of administrators

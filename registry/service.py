@@ -176,7 +176,8 @@ class Registry:
         self._pending.append((change, done))
         # At the end of this turn of the loop, so that whatever else arrived in the
         # same read shares the transaction.
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     async def drain(self) -> None:
         """Wait until nothing is queued or on its way."""

@@ -25,6 +25,9 @@ Malformed octets raise `registry.errors.MalformedError`.
 from registry.model.codes import ResponseCode
 from registry.schemes.reading import Reading, Rejection
 
+MAX_NAMED = 8
+"""Names in the text of an error."""
+
 
 class ResolverError(Exception):
     """Something between a question and its answer failed."""
@@ -54,7 +57,9 @@ class CodeNotFoundError(NotFoundError):
     def __init__(
         self, text: str, readings: tuple[Reading, ...], asked: tuple[str, ...]
     ) -> None:
-        names = ", ".join(asked) or "nothing: no scheme of it is looked up"
+        names = ", ".join(asked[:MAX_NAMED]) or "nothing: no scheme of it is looked up"
+        if len(asked) > MAX_NAMED:
+            names += f" and {len(asked) - MAX_NAMED} more"
         code = ResponseCode.HANDLE_NOT_FOUND
         super().__init__(code, f"asked for {names}", text)
         self.readings = readings

@@ -26,11 +26,10 @@ from chain_anchor.statemap import (
     map_key,
 )
 from registry.journal import Entry, Operation
-from registry.model.identifier import is_prefix_handle, prefix_of, suffix_of
+from registry.model.identifier import PREFIX_AUTHORITY
 from registry.model.record import Record
 from registry.model.value import encode_values
 from registry.store.interface import Home, Made
-
 
 # A member of an enumeration is looked up by Python's own code: 0.1 µs each.
 _HOME = int(Operation.HOME)
@@ -110,7 +109,8 @@ class Drafter:
 
 def scope_of(name: bytes) -> bytes:
     """Give the prefix that a change is about: what a monitor watches."""
-    return suffix_of(name) if is_prefix_handle(name) else prefix_of(name)
+    prefix, _, suffix = name.partition(b"/")
+    return suffix if prefix == PREFIX_AUTHORITY else prefix
 
 
 def _body(entry: Entry, digest: bytes, scope: bytes, note: bytes = b"") -> bytes:

@@ -22,7 +22,7 @@ PROXY_HOSTS = ("hdl.handle.net", "doi.org", "dx.doi.org", "www.doi.org")
 _SCHEME = "handle"
 _URI_FORMS = ("hdl:", "info:hdl/", "doi:", "info:doi/")
 _PREFIX = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]+)*")
-_BARE_PREFIX = re.compile(r"[0-9]{1,5}|[0-9]+(?:\.[0-9]+)+")
+_BARE_PREFIX = re.compile(r"[0-9]{2}|[0-9]+(?:\.[0-9]+)+")
 _LARGEST_OID_ROOT = 2
 _TIERS = ("national node", "secondary node", "enterprise")
 

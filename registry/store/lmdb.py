@@ -22,6 +22,7 @@ what is read from then on, until a restart.
 import contextlib
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -313,14 +314,20 @@ class LmdbStore:
     def _put_sealed(self, transaction: Any, puts: Puts) -> None:
         for table, items in puts.items():
             handle = self.log_tables[table]
-            for key in (key for key, octets in items if octets is None):
+            gone = [key for key, octets in items if octets is None]
+            for key in gone:
                 transaction.delete(key, db=handle)
-            self._put_many(
-                transaction, handle, [item for item in items if item[1] is not None]
-            )
+            if gone:
+                items = [item for item in items if item[1] is not None]  # noqa: PLW2901
+            self._put_many(transaction, handle, items)
 
     def _put_many(
-        self, transaction: Any, table: Any, items: list[Any], *, append: bool = False
+        self,
+        transaction: Any,
+        table: Any,
+        items: Sequence[Any],
+        *,
+        append: bool = False,
     ) -> None:
         with transaction.cursor(db=table) as cursor:
             _, written = cursor.putmulti(items, append=append)

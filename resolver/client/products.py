@@ -227,7 +227,7 @@ class _Search:
             raise AmbiguousCodeError(message, named)
         if failure is not None:
             raise failure
-        names = tuple(one.name for one in self._asked)
+        names = tuple(dict.fromkeys(one.name for one in self._asked))
         raise CodeNotFoundError(self._text, readings, names)
 
     def _product(self, reading: Reading, found: Found, reply: Reply) -> ProductAnswer:

@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, messages: list[bytes]) -> None:
         now = self._face.clock()
-        respond = self._face.responder.respond
+        respond, answered = self._face.responder.respond, self._answered
         ready: list[bytes] = []
         for octets in messages:
             answer = respond(octets, self._origin, self._peer, now)
@@ -177,7 +177,7 @@ class Connection(asyncio.Protocol):
                 ready += answer
             elif isinstance(answer, Deferred):
                 self._open += 1
-                answer.then(self._answered)
+                answer.then(answered)
             else:
                 self._wait(answer)
         if ready:

@@ -144,6 +144,12 @@ def test_a_did_is_an_identifier_and_says_that_nothing_is_looked_up(text):
     assert direct_identifier(reading) is None
 
 
+def test_two_digits_are_a_prefix_and_no_other_bare_number_is():
+    assert only(handle.read("88")).code == "0.NA/88"
+    for number in ("8", "888", "01"):
+        assert rejection(handle.read, number)
+
+
 # ---- rejections say what, where and what was expected ------------------------------
 
 
