@@ -317,9 +317,8 @@ class LmdbStore:
             gone = [key for key, octets in items if octets is None]
             for key in gone:
                 transaction.delete(key, db=handle)
-            if gone:
-                items = [item for item in items if item[1] is not None]  # noqa: PLW2901
-            self._put_many(transaction, handle, items)
+            kept = [item for item in items if item[1] is not None] if gone else items
+            self._put_many(transaction, handle, kept)
 
     def _put_many(
         self,

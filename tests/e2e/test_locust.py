@@ -138,7 +138,7 @@ OTHERS = (("HTTP", "resolve"), ("DNS", "resolve"), ("TCP", "register"))
 
 
 def test_every_kind_of_user_loads_a_running_network(locust, network):
-    run = locust("-u", 7, "-r", 100, "-t", "3s", "--equal-weights", network=network)
+    run = locust("-u", 7, "-r", 100, "-t", "6s", "--equal-weights", network=network)
     check_good(run, *NATIVE, *OTHERS, ("TCP", "log in"))
     fast = run.rows["UDP", "resolve"]
     assert FRACTION.fullmatch(fast["50%"]), "percentiles are cut to milliseconds"
@@ -171,7 +171,7 @@ def test_the_locustfile_of_the_manual_runs_as_it_stands(locust, network, tmp_pat
     text = (ROOT / "docs" / "load-testing.md").read_text()
     (block,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     run = locust(
-        "-u", 6, "-r", 6, "-t", "4s", network=network, file=write(tmp_path, block)
+        "-u", 6, "-r", 6, "-t", "8s", network=network, file=write(tmp_path, block)
     )
     check_good(run, ("UDP", "resolve"), ("UDP", "resolve unknown"), ("TCP", "register"))
     assert set(run.rows) >= {("TCP", "log in"), ("UDP", "read back")}

@@ -14,6 +14,7 @@ NAMES = {
     "ClientSettings",
     "KnownLog",
     "KnownLogs",
+    "ProductAnswer",
     "Result",
     "RetryPolicy",
     "ServerAddress",
