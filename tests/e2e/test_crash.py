@@ -170,7 +170,11 @@ class Storms:
                     assert record.serial == entry.serial
                     assert digest_of(record.values_octets) == entry.digest
                     assert record.values
-            there = {name for name, entry in left.items() if entry.digest != NO_RECORD}
+            there = {
+                name
+                for name, entry in left.items()
+                if entry.digest != NO_RECORD and name.startswith(PREFIX + b"/")
+            }
             assert set(snapshot.names(PREFIX)) == there
             assert snapshot.tally(PREFIX).identifiers == len(there)
             self.last = snapshot.serial
