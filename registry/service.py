@@ -54,7 +54,6 @@ Done = Callable[[Receipt | None, Exception | None], None]
 
 _Waiting = tuple[Change, Done]
 
-
 _Outcome = tuple[Change, Done, Receipt | None, Exception | None]
 
 
@@ -105,8 +104,7 @@ class Registry:
         self._idle: asyncio.Future[None] | None = None
         self._followers: list[Follower] = []
         self._ask_at_once = False
-        """Whether each record that is not found is asked about when it is looked for:
-        once damage has hidden one."""
+        """Ask about each record that is not found: once damage has hidden one."""
 
         self.confirm: Callable[[], Awaitable[object]] | None = None
         """What a durable group waits for before it is acknowledged, if anything."""

@@ -16,6 +16,7 @@ from chain_anchor.errors import AnchorError
 from registry.errors import InvalidIdentifierError, RegistryError, StoreError
 from resolver.commands.console import fail
 from resolver.errors import (
+    AmbiguousCodeError,
     ResolverError,
     SetupError,
     UnreachableError,
@@ -25,6 +26,7 @@ from resolver.parsers import codes, identifiers, networks, proofs
 
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
 _INTERRUPTED = 130
+_CHOOSE = "resolve one of these, or write which is meant: (01)... or (414)..."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,11 +67,18 @@ def _outcome(error: ResolverError | RegistryError | AnchorError) -> tuple[int, s
         case StoreError():
             return MISUSE, "idis doctor tells what is wrong with this machine"
         case InvalidIdentifierError() | UnreadableCodeError():
-            return MISUSE, "identifiers look like 88.118.7/SN0001, GTINs 09521000100015"
+            return MISUSE, _looks(error)
         case UnreachableError():
             return UNREACHABLE, "is a network running? start one with: idis up"
         case _:
-            return NO, ""
+            return NO, _CHOOSE if isinstance(error, AmbiguousCodeError) else ""
+
+
+def _looks(error: InvalidIdentifierError | UnreadableCodeError) -> str:
+    hint = "identifiers look like 88.118.7/SN0001, GTINs 09521000100015"
+    if isinstance(error, UnreadableCodeError):
+        hint += "; an enterprise's own codes need --company PREFIX"
+    return hint
 
 
 def build_parser() -> argparse.ArgumentParser:

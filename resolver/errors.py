@@ -55,11 +55,16 @@ class CodeNotFoundError(NotFoundError):
     """A product code is a code, but the tree has nothing under it."""
 
     def __init__(
-        self, text: str, readings: tuple[Reading, ...], asked: tuple[str, ...]
+        self,
+        text: str,
+        readings: tuple[Reading, ...],
+        asked: tuple[str, ...],
+        mishaps: tuple[Rejection, ...] = (),
     ) -> None:
         names = ", ".join(asked[:MAX_NAMED]) or "nothing: no scheme of it is looked up"
         if len(asked) > MAX_NAMED:
             names += f" and {len(asked) - MAX_NAMED} more"
+        names += "".join(f"; {mishap}" for mishap in mishaps)
         code = ResponseCode.HANDLE_NOT_FOUND
         super().__init__(code, f"asked for {names}", text)
         self.readings = readings

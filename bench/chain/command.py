@@ -34,7 +34,9 @@ INTERRUPTED = 130
 class Effort(NamedTuple):
     """How much is measured."""
 
-    accounts: int
+    accounts: tuple[int, ...]
+    """How many the chain has when blocks are measured, ascending."""
+
     transfers: int
     batched: int
     """Transactions in batches; like transfers, in each round."""
@@ -42,8 +44,8 @@ class Effort(NamedTuple):
     rounds: int
 
 
-QUICK = Effort(100_000, 200, 4_000, 3)
-FULL = Effort(1_000_000, 1_000, 20_000, 5)
+QUICK = Effort((100_000,), 200, 4_000, 3)
+FULL = Effort((100_000, 1_000_000), 1_000, 20_000, 5)
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
@@ -51,7 +53,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     options = _options(arguments)
     effort = QUICK if options.quick else FULL
     if options.accounts is not None:
-        effort = effort._replace(accounts=options.accounts)
+        effort = effort._replace(accounts=(options.accounts,))
     try:
         if options.out is not None:
             options.out.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ def run(effort: Effort, tell: Tell) -> Iterator[Figure]:
 def _options(arguments: Iterable[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench chain", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less than a minute")
-    parser.add_argument("--accounts", type=int, help="default 1 million, quick 100,000")
+    parser.add_argument("--accounts", type=int, help="how many the chain is to have")
     parser.add_argument("--out", type=Path, help="directory for chain.json")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     options = parser.parse_args(list(arguments) if arguments is not None else None)

@@ -1,5 +1,6 @@
 """What is measured at one chain of a network that runs."""
 
+import itertools
 import random
 import statistics
 import time
@@ -83,12 +84,36 @@ def batches(bed: Bed, rounds: int, count: int) -> Iterator[Figure]:
     yield Figure(name, "1/s", MIN_PER_SECOND, tuple(found), at_least=True)
 
 
-def many_accounts(bed: Bed, rounds: int, count: int, tell: Tell) -> Iterator[Figure]:
-    """Fill the chain, weigh it, and change accounts among those there are."""
-    fill(bed, count, tell)
-    size = sum(file.stat().st_blocks * 512 for file in bed.directory.iterdir())
-    bound = MAX_MILLION_MIB * count / _MILLION
-    yield Figure(f"{count:,} accounts on disk", "MiB", bound, (size / _MIB,))
+def many_accounts(
+    bed: Bed, rounds: int, counts: Sequence[int], tell: Tell
+) -> Iterator[Figure]:
+    """Fill the chain step by step, weigh it, and change accounts among those there are.
+
+    Args:
+        bed: the chain.
+        rounds: of blocks, for each count.
+        counts: accounts, ascending.
+        tell: told how far it is.
+    """
+    for first, count in itertools.pairwise((0, *counts)):
+        tell(f"accounts: {count:,}")
+        fill(bed, first, count)
+        size = sum(file.stat().st_blocks * 512 for file in bed.directory.iterdir())
+        bound = MAX_MILLION_MIB * count / _MILLION
+        yield Figure(f"{count:,} accounts on disk", "MiB", bound, (size / _MIB,))
+        yield _large_blocks(bed, rounds, count)
+
+
+def fill(bed: Bed, first: int, end: int) -> None:
+    """Make accounts, 10 000 with each submission."""
+    node = Node(bed.url)
+    for start in range(first, end, CHANGED):
+        made = [address_of(n) for n in range(start, min(start + CHANGED, end))]
+        node.submit(bed.payers[0].body(_grouped(made)))
+    node.close()
+
+
+def _large_blocks(bed: Bed, rounds: int, count: int) -> Figure:
     dice, times = random.Random(1), []
     node = Node(bed.url)
     node.develop("mining", mode="manual")
@@ -99,19 +124,7 @@ def many_accounts(bed: Bed, rounds: int, count: int, tell: Tell) -> Iterator[Fig
     node.develop("mining", mode="automine")
     node.close()
     name = f"a block that changes {CHANGED:,} of {count:,} accounts"
-    yield Figure(name, "ms", MAX_BLOCK_MS, tuple(times))
-
-
-def fill(bed: Bed, count: int, tell: Tell) -> None:
-    """Make accounts, 10 000 with each submission."""
-    node = Node(bed.url)
-    for first in range(0, count, CHANGED):
-        made = [address_of(n) for n in range(first, min(first + CHANGED, count))]
-        node.submit(bed.payers[0].body(_grouped(made)))
-        done = first + len(made)
-        if done % (10 * CHANGED) == 0:
-            tell(f"{done:,} of {count:,} accounts")
-    node.close()
+    return Figure(name, "ms", MAX_BLOCK_MS, tuple(times))
 
 
 def starts(rounds: int) -> Iterator[Figure]:

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from registry.schemes import company, did, ecode, gs1, handle, oid, vaa
+from registry.schemes.mishaps import mishaps
 from registry.schemes.reading import CodeError, Decoded, Reading, Rejection
 from registry.schemes.rules import Rule
 
@@ -123,7 +124,7 @@ def _explain(text: str, rules: Sequence[Rule] = ()) -> tuple[Rejection, ...]:
     narrow = stripped.translate(_FULL_WIDTH)
     if narrow != stripped and not _readings(stripped, rules):
         rejections = _rejections(narrow, rules)
-    named = [*_look_alikes(narrow), *rejections]
+    named = [*mishaps(narrow), *_look_alikes(narrow), *rejections]
     if not offset:
         return tuple(named)
     return tuple(

@@ -52,7 +52,7 @@ def _lost_zeros(digits: str) -> tuple[Rejection, ...]:
     if not key or digits[0] == "0" or check_digit(digits[:-1]) != digits[-1]:
         return ()
     reason = f"{len(digits)} digits: leading zeros may be lost, as in spreadsheets"
-    expected = f"{digits.zfill(length)}, if it was a {key}"
+    expected = f"{digits.zfill(length)}, if it was meant as {key}"
     return (_spreadsheet(reason, 0, expected),)
 
 

@@ -63,9 +63,8 @@ class Rejection(NamedTuple):
     def __str__(self) -> str:
         """Say it in one line; people count characters from 1."""
         where = "" if self.position is None else f" at character {self.position + 1}"
-        return (
-            f"{self.scheme} {self.form}: {self.reason}{where}; expected {self.expected}"
-        )
+        name = self.form if self.scheme == "any" else f"{self.scheme} {self.form}"
+        return f"{name}: {self.reason}{where}; expected {self.expected}"
 
 
 def _no_rejections(_text: str) -> tuple[Rejection, ...]:

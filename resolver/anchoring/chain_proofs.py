@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from chain_anchor.anchors import Hop
-from chain_anchor.bif.client.errors import ChainError
+from chain_anchor.bif.client.errors import ChainError, MissingError
 from chain_anchor.bif.client.results import TransactionRecord
 from chain_anchor.errors import AnchorError
 from resolver.anchoring.asked_chain import AskedChain, signed_blob
@@ -90,6 +90,9 @@ class ChainProofs:
 
     def confirmed(self, confirmed: Confirmed) -> None:
         """Prove a checkpoint as soon as that can be done."""
+        # A later one in an earlier block: the chain went back, those before are gone.
+        while self._waiting and self._waiting[-1].seq >= confirmed.seq:
+            self._waiting.pop()
         if not self._waiting:
             self._waits_since = asyncio.get_running_loop().time()
         self._waiting.append(confirmed)
@@ -138,7 +141,10 @@ class ChainProofs:
     async def _header_after(self, main: AskedChain, seq: int) -> _Header | None:
         """Find the first header from a block on that arrived at the main chain."""
         for _ in range(_MAX_LOST):
-            sent = await self._chain.anchored(seq)
+            try:
+                sent = await self._chain.anchored(seq)
+            except MissingError:  # the last block's header is still on its way
+                return None
             if sent is None:
                 return None
             record = await main.transaction(sent.transaction)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry.model.codes import ResponseCode
 from registry.model.value import DEFAULT_TTL_SECONDS, Value
-from resolver.errors import BadAnswerError, ResolverError, answer_error
+from registry.schemes.reading import Reading
+from resolver.errors import (
+    BadAnswerError,
+    CodeNotFoundError,
+    ResolverError,
+    answer_error,
+)
 from resolver.session.reading import read_body, text_of
 from resolver.session.walk import Hop
 from resolver.wire.codes import OpFlag
@@ -77,13 +83,24 @@ class Result(NamedTuple):
 
     @property
     def scheme(self) -> str:
-        """The scheme of the code; empty where nothing was found."""
-        return "" if self.product is None else self.product.reading.scheme
+        """The scheme of the code, also of one that leads nowhere; empty for no code."""
+        reading = self._reading
+        return "" if reading is None else reading.scheme
 
     @property
     def code(self) -> str:
-        """The canonical code; empty where nothing was found."""
-        return "" if self.product is None else self.product.reading.code
+        """The canonical code, also of one that leads nowhere; empty for no code."""
+        reading = self._reading
+        return "" if reading is None else reading.code
+
+    @property
+    def _reading(self) -> Reading | None:
+        """How the code was understood; the likeliest reading of one that leads nowhere."""
+        if self.product is not None:
+            return self.product.reading
+        if isinstance(self.outcome, CodeNotFoundError):
+            return self.outcome.readings[0]
+        return None
 
     @property
     def trace(self) -> "tuple[Asked, ...]":

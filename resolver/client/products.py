@@ -22,6 +22,7 @@ from registry.schemes.mapping import (
     company_rules_name,
     direct_identifier,
 )
+from registry.schemes.mishaps import mishaps
 from registry.schemes.reading import Reading, Rejection
 from registry.schemes.rules import Rule, rules_in
 from resolver.client.answer import Answer, shortest_ttl
@@ -29,6 +30,7 @@ from resolver.client.code_memory import CodeMemory, Reply
 from resolver.errors import (
     AmbiguousCodeError,
     CodeNotFoundError,
+    NotFoundError,
     ResolverError,
     UnreachableError,
     UnreadableCodeError,
@@ -225,10 +227,11 @@ class _Search:
             named = tuple(dict.fromkeys(choices))
             message = f"{self._text[:128]} means several things: {', '.join(named)}"
             raise AmbiguousCodeError(message, named)
-        if failure is not None:
+        wrong = mishaps(self._text.strip())
+        if failure is not None and not (wrong and isinstance(failure, NotFoundError)):
             raise failure
         names = tuple(dict.fromkeys(one.name for one in self._asked))
-        raise CodeNotFoundError(self._text, readings, names)
+        raise CodeNotFoundError(self._text, readings, names, wrong)
 
     def _product(self, reading: Reading, found: Found, reply: Reply) -> ProductAnswer:
         identifier = found.identifiers[0]

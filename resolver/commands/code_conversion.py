@@ -183,7 +183,7 @@ class Conversion:
         if not isinstance(outcome, Answer):
             why = reason_of(outcome)
             self.tally.fail(row, _kind(outcome), why)
-            return {"error": why}
+            return {"scheme": result.scheme, "code": result.code, "error": why}
         self.tally.resolved += 1
         self.tally.schemes[result.scheme] += 1
         found = {
@@ -282,6 +282,10 @@ def _report(conversion: Conversion) -> None:
     made.add_row("rows/s", f"{rate:,.0f}")
     show(made)
     for error in tally.errors:
-        say(f"line {error['line']}: {error['code']}: {error['error']}")
+        code, why = str(error["code"]), str(error["error"])
+        named = not code.strip() or why.startswith(f"{code}: ")
+        say(f"line {error['line']}: {why if named else f'{code}: {why}'}")
     if failed:
-        say(f"hint: each such row has its reason in {options.out}, column idis_error")
+        json_lines = options.out.suffix.lower() == ".jsonl"
+        where = "member idis.error" if json_lines else "column idis_error"
+        say(f"hint: rows that could be read have the reason in {options.out}, {where}")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from registry.schemes.decoding import decode
+from registry.schemes.mishaps import mishaps
 from registry.schemes.reading import Decoded, Rejection
 from resolver.commands.codes_shown import parts_table
 from resolver.commands.console import print_json, show, table
@@ -36,6 +37,9 @@ def show_decoded(decoded: Decoded, *, why: bool) -> None:
             show(escape(f"note: {note}"))
     if why or not decoded.readings:
         _show_rejections(decoded.text, decoded.rejections)
+        return
+    for mishap in mishaps(decoded.text.strip()):
+        show(escape(f"or {mishap}"))
 
 
 def _show_rejections(text: str, rejections: Sequence[Rejection]) -> None:

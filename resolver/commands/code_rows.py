@@ -19,6 +19,10 @@ ADDED = ("scheme", "code", "identifier", "level", "error")
 """What every row gets: columns `idis_scheme`, ..., or members of `idis`."""
 
 PREFIX = "idis_"
+_OTHER_SEPARATORS = (";", "\t", "|")
+_UTF_8_HINT = (
+    "save the table as CSV UTF-8, or convert it: iconv -f GB18030 -t UTF-8 FILE"
+)
 MAX_ROW_LINES = 64
 """Lines that one row of CSV may have; a quote that is open after so many is a mistake."""
 
@@ -103,20 +107,15 @@ class _Csv:
         self._types = types
         header = self._next_line()
         if header is None or header.error:
-            message = (
-                f"{file}, line 1: {header.error if header else 'a header expected'}"
-            )
-            raise SetupError(message)
+            reason = header.error if header else "a header expected"
+            message = f"{file}, line 1: {reason}"
+            raise SetupError(message, _UTF_8_HINT if header else "")
         try:
             self._columns = _cells(header.text)
         except csv.Error as error:
             message = f"{file}, line 1: {error}"
             raise SetupError(message) from error
-        names = [name.strip() for name in self._columns]
-        if column not in names:
-            message = f"{file}, line 1: no column {column!r}"
-            raise SetupError(message, f"the columns are {', '.join(names) or 'none'}")
-        self._place = names.index(column)
+        self._place = _place(self._columns, column, file)
 
     def header(self) -> str:
         """Give the line of the columns' names."""
@@ -140,7 +139,8 @@ class _Csv:
             cells = _cells("".join(one.text for one in record))
             reason = f"{len(self._columns)} cells expected, {len(cells)} there"
         except csv.Error as error:
-            cells, reason = [], f"the row cannot be read: {error}"
+            why = "a quote is not closed" if record[0].text.count('"') % 2 else error
+            cells, reason = [], f"the row cannot be read: {why}"
         if len(cells) == len(self._columns):
             last = record[-1]
             return CodeRow(last.number, last.octets, cells[self._place], cells)
@@ -181,6 +181,26 @@ class _Csv:
         cells = [*row.content, *("" for _ in range(width - len(row.content)))][:width]
         names = (*ADDED, *self._types)
         return _csv_line([*cells, *(found.get(name, "") for name in names)])
+
+
+def _place(columns: Sequence[str], column: str, file: Path) -> int:
+    """Find the column of the codes.
+
+    Raises:
+        SetupError: It is not there, or twice.
+    """
+    names = [name.strip() for name in columns]
+    if names.count(column) == 1:
+        return names.index(column)
+    if column in names:
+        message = f"{file}, line 1: {names.count(column)} columns {column!r}"
+        raise SetupError(message, "give the one with the codes a name of its own")
+    hint = f"the columns are {', '.join(names) or 'none'}"
+    separators = [one for one in _OTHER_SEPARATORS if one in "".join(columns)]
+    if len(names) == 1 and separators:
+        hint = f"cells are separated by commas, not by {separators[0]!r}"
+    message = f"{file}, line 1: no column {column!r}"
+    raise SetupError(message, hint)
 
 
 def _cells(record: str) -> list[str]:
@@ -231,6 +251,8 @@ class _JsonLines:
         code = content.get(self._column)
         if not isinstance(code, str):
             reason = f"a string {self._column!r} expected"
+            if isinstance(code, int | float) and not isinstance(code, bool):
+                reason += f", not the number {code}: numbers lose leading zeros"
             return CodeRow(line, octets, "", content, reason)
         return CodeRow(line, octets, code, content)
 

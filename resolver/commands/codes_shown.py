@@ -3,7 +3,9 @@
 from rich.markup import escape
 from rich.table import Table
 
+from registry.model.codes import ResponseCode
 from registry.schemes.decoding import decode
+from registry.schemes.mapping import levels
 from registry.schemes.reading import Reading
 from resolver.client.products import Asked, ProductAnswer
 from resolver.commands.console import show, table
@@ -28,6 +30,19 @@ def show_product(product: ProductAnswer) -> None:
     by = _BY[product.found.by].format(source=product.found.source)
     level = f", level {product.level}" if product.level else ""
     show(escape(f"{product.identifier}: by {by}{level}"))
+    if missing := coarser_than(product):
+        show(escape(f"nothing is registered for {missing} itself"))
+
+
+def coarser_than(product: ProductAnswer) -> str:
+    """Give the part of the code below the level that was found, such as `21/SN42`.
+
+    Empty when the level is that of the code: also for a serial number without its lot.
+    """
+    if not product.level:
+        return ""
+    finest = "/".join(levels(product.reading)[0].split("/")[-2:])
+    return "" if product.level.endswith(finest) else finest
 
 
 def parts_table(reading: Reading) -> Table:
@@ -44,8 +59,18 @@ def path_table(asked: tuple[Asked, ...]) -> Table:
     """Make the table of the names that were asked for."""
     made = table("path", "asked for", "answer", "from")
     for one in asked:
-        made.add_row(escape(one.name), str(one.code), one.origin)
+        made.add_row(escape(one.name), code_shown(one.code), one.origin)
     return made
+
+
+def code_shown(code: int) -> str:
+    """Write a response code with its name, coloured."""
+    try:
+        name = ResponseCode(code).name
+    except ValueError:
+        name = "?"
+    colour = "green" if code == ResponseCode.SUCCESS else "yellow"
+    return f"[{colour}]{code} {name}[/]"
 
 
 def code_dict(product: ProductAnswer) -> dict[str, object]:

@@ -14,7 +14,12 @@ from resolver.client import Client
 from resolver.client.answer import Answer
 from resolver.client.known_logs import KnownLogs
 from resolver.client.products import ProductAnswer
-from resolver.commands.codes_shown import code_dict, is_identifier, show_product
+from resolver.commands.codes_shown import (
+    code_dict,
+    code_shown,
+    is_identifier,
+    show_product,
+)
 from resolver.commands.console import fail, print_json, say, show, table
 from resolver.commands.proven import hint_for, proven_line
 from resolver.commands.proven_answer import (
@@ -150,7 +155,7 @@ def hops_table(hops: Sequence[Hop]) -> Table:
             escape(f"{hop.role} {hop.node}".strip()),
             str(hop.server or "-"),
             escape(hop.question),
-            _code(hop.code),
+            code_shown(hop.code),
             f"{hop.elapsed_seconds * 1000:.2f}",
             "cache" if hop.from_cache else "node",
         )
@@ -183,12 +188,3 @@ def _hop_dict(hop: Hop) -> dict[str, object]:
         "milliseconds": round(hop.elapsed_seconds * 1000, 3),
         "from_cache": hop.from_cache,
     }
-
-
-def _code(code: int) -> str:
-    try:
-        name = ResponseCode(code).name
-    except ValueError:
-        name = "?"
-    colour = "green" if code == ResponseCode.SUCCESS else "yellow"
-    return f"[{colour}]{code} {name}[/]"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from registry.model.codes import ResponseCode
 from registry.schemes import gs1
 from registry.schemes.gs1.epc import read_epc_binary
-from registry.schemes.reading import Reading
+from registry.schemes.reading import CodeError, Reading, Rejection
 from resolver.faces.exchange import HttpError, Parameters, Request
 from resolver.links.accepting import Range, quality_of, read_ranges
 from resolver.links.choosing import Wanted
@@ -35,6 +35,10 @@ _FOREIGN = re.compile(rb"[^\x21-\x7e]")
 """What may not stand in a URL, and would end up in a header."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
+_FIRST_KEY = re.compile("/+([0-9]+)/([^/?]*)")
+_GTIN_DIGITS = 14
 
 
 class Asked(NamedTuple):
@@ -120,13 +124,48 @@ def _read_uri(request: Request, root: str) -> Reading:
     epc = epc_in(request.path.strip(b"/").decode("ascii", "replace"))
     if epc is not None:
         return read_epc_binary(epc)
-    readings = gs1.read(root + target.decode("ascii", "replace"))
-    for reading in readings:
+    uri = root + target.decode("ascii", "replace")
+    for reading in (readings := _readings(uri)):
         if reading.form in _FORMS:
+            if reading.form not in _COMPRESSED_FORMS:
+                _check_key(uri, len(root), reading)
             return reading
     message = f"a GS1 Digital Link URI expected, got {readings[0].form}"
     code = ResponseCode.INVALID_HANDLE
     raise HttpError(HTTPStatus.BAD_REQUEST, message, code=code)
+
+
+def _readings(uri: str) -> tuple[Reading, ...]:
+    """Read a URI; of the reasons against it, the one furthest into it comes first."""
+    try:
+        return gs1.read(uri)
+    except CodeError as error:
+        reasons = sorted(error.rejections, key=lambda reason: -(reason.position or 0))
+        raise CodeError(*reasons) from error
+
+
+def _check_key(uri: str, start: int, reading: Reading) -> None:
+    """Check what other resolvers' URIs may do and ours do not.
+
+    Elsewhere a path of their own may stand before the key, and shorter GTINs are old (URI
+    Syntax 1.4 wants fourteen digits); here both are mistakes (R3).
+
+    Raises:
+        CodeError: The key is not the first in the path, or the GTIN is too short.
+    """
+    key = reading.parts[0]
+    found = _FIRST_KEY.match(uri, start)
+    if found is None or found[1] != key.key:
+        at = start + 1
+        reason = f"the path does not begin with the key ({key.key})"
+        expected = f"/{key.key}/ first, its qualifiers after it"
+    elif key.key == "01" and found[2].isdecimal() and len(found[2]) < _GTIN_DIGITS:
+        at = found.start(2)
+        reason = f"GTIN of {len(found[2])} digits"
+        expected = f"{_GTIN_DIGITS} digits: {key.value}"
+    else:
+        return
+    raise CodeError(Rejection("gs1", reading.form, reason, at, expected))
 
 
 def _best_linkset_type(accepted: tuple[Range, ...]) -> tuple[str, float]:

@@ -186,6 +186,14 @@ def test_the_example_table_shows_every_scheme_and_two_rows_that_fail(idis, tmp_p
     assert set(json.loads(shown)["schemes"]) == schemes
 
 
+def test_an_item_that_nobody_registered_is_told_to_be_its_class_only(idis):
+    code, shown, _ = idis("resolve", f"(01)0{GTIN}(21)NEW")
+
+    assert code == 0
+    assert "nothing is registered for 21/NEW itself" in shown
+    assert "itself" not in idis("resolve", ITEM)[1]
+
+
 def test_an_enterprises_own_codes_come_by_its_rules(idis, tmp_path):
     erp, out = tmp_path / "erp.jsonl", tmp_path / "resolved.jsonl"
     erp.write_text('{"sku":"XUGUANG-FIBRE-0042"}\n')

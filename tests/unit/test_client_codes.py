@@ -184,6 +184,24 @@ async def test_a_bad_line_is_a_result_and_does_not_end_a_stream(twin, server):
     assert results[1].trace == ()
 
 
+async def test_a_code_that_leads_nowhere_still_says_what_it_is(twin, server):
+    (result,) = await twin.many(twin.client(server), ["095210001000000015"])
+    assert isinstance(result.outcome, CodeNotFoundError)
+    assert (result.scheme, result.code) == ("gs1", "(00)095210001000000015")
+
+
+async def test_a_code_that_leads_nowhere_is_told_what_may_have_happened_to_it(
+    twin, server
+):
+    for code, expected in (
+        ("95210001000000015", "expected 095210001000000015"),
+        ("9521000100O15", "expected '0'"),
+        ("9521000100015.0", f"expected {GTIN}"),
+    ):
+        with pytest.raises(CodeNotFoundError, match=expected):
+            await twin.call(twin.client(server), "resolve_product", code)
+
+
 async def test_a_stream_shares_what_is_asked_once(twin, server):
     await twin.many(twin.client(server), [ITEM_CODE] * 50, concurrency=1)
     asked = names(server)

@@ -51,6 +51,37 @@ def test_an_open_quote_costs_its_own_line_only(lines):
     assert [row.code for row in found[1:]] == [f"B{n}" for n in range(lines)]
 
 
+def test_a_quote_that_nobody_closes_is_called_so():
+    assert "quote is not closed" in rows('sku,note\nA,"open\nB,x\n')[0].error
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("sku,sku\nA,B\n", "a name of its own"),
+        ("name;sku\n", "commas, not by ';'"),
+        ("name\tsku\n", r"commas, not by '\t'"),
+        ("name,qty\n", "the columns are name, qty"),
+    ],
+)
+def test_a_column_that_is_not_there_once_is_an_error_with_a_hint(text, hint):
+    with pytest.raises(SetupError) as caught:
+        table(text)
+    assert hint in caught.value.hint
+
+
+def test_a_header_in_another_encoding_says_how_to_convert_it():
+    lines = Lines(io.BytesIO("编码\nA\n".encode("gb18030")), Path("erp.csv"))
+    with pytest.raises(SetupError) as caught:
+        open_table(lines, Path("erp.csv"), "编码", ())
+    assert "iconv" in caught.value.hint
+
+
+def test_a_number_in_json_is_told_to_be_one():
+    (row,) = rows('{"sku": 9521000100015}\n', name="erp.jsonl")
+    assert "numbers lose leading zeros" in row.error
+
+
 def test_a_row_with_other_cells_is_told_and_the_next_one_is_read():
     first, second = rows("sku,qty\nA,1,2\nB,3\n")
 

@@ -158,6 +158,8 @@ async def test_r2_other_methods_are_not_allowed(resolver, method):
         (f"/{CLASS}/foo", ""),
         ("/01/09521000100014", ""),
         ("/01/0952100010001", ""),
+        (f"/01/{GTIN.removeprefix('0')}", ""),
+        (f"/21/SN42/{CLASS}", ""),
         ("/01/0952100010001A", ""),
         ("/01", ""),
         ("/99/ABC", ""),
@@ -183,6 +185,18 @@ async def test_r3_an_error_says_where_and_what_was_expected(resolver):
     answer = await resolver.get("/01/09521000100014")
     assert "5" in answer.json["expected"]
     assert answer.json["position"] is not None
+
+
+async def test_r3_a_short_gtin_is_told_with_its_fourteen_digits(resolver):
+    answer = await resolver.get(f"/01/{GTIN.removeprefix('0')}")
+    assert answer.json["expected"] == f"14 digits: {GTIN}"
+    assert answer.json["position"] == len(f"{ROOT}/01/")
+
+
+async def test_r3_a_damaged_compressed_uri_is_told_as_one(resolver, compressed):
+    answer = await resolver.get(compressed[:-2])
+    assert answer.status == 400
+    assert "compressed" in answer.json["message"]
 
 
 async def test_r3_a_code_that_nobody_registered_is_404(resolver):

@@ -6,6 +6,7 @@ from registry.errors import InvalidIdentifierError, InvalidValueError
 from registry.schemes import company, did, ecode, handle, oid, vaa
 from registry.schemes.decoding import MAX_CHARACTERS, decode
 from registry.schemes.mapping import direct_identifier
+from registry.schemes.mishaps import mishaps
 from registry.schemes.reading import CodeError
 from registry.schemes.rules import (
     Mismatch,
@@ -386,6 +387,46 @@ def test_positions_count_in_the_text_as_it_came():
     plain = {r.scheme: r.position for r in decode("1.2.x").rejections}
     moved = {r.scheme: r.position for r in decode("   1.2.x").rejections}
     assert moved["oid"] == plain["oid"] + 3 == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "expected"),
+    [
+        ("9.52E+12", 5, "the code itself"),
+        ("9.521000100015E+12", 15, "9521000100015"),
+        ("9521000100015.0", 13, "9521000100015"),
+        ("9,521,000,100,015", 1, "9521000100015"),
+        ("9.521.000.100.015", 1, "9521000100015"),
+        ('="9521000100015"', 0, "9521000100015"),
+        ("'9521000100015", 0, "9521000100015"),
+        ("12345678905", 0, "012345678905"),
+        ("95210001000000015", 0, "095210001000000015"),
+        (" 9521000100O15", 11, "9521000100015"),
+    ],
+)
+def test_what_spreadsheets_and_typists_do_to_codes_is_told(text, position, expected):
+    first = decode(text).rejections[0]
+    assert first.form in ("spreadsheet", "typing")
+    assert first.position == position
+    assert expected in first.expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9521000100015",
+        "1.2.156",
+        "2.999.100.1",
+        "88.100.1/SN1",
+        "110010001",
+        "12345678906",  # no zeros in front make its check digit right
+        "(01)09521000100015",
+        "XUGUANG-1",
+        "9521000100A15",
+    ],
+)
+def test_nothing_is_made_up_about_other_codes(text):
+    assert mishaps(text) == ()
 
 
 def test_a_text_that_is_too_long_has_one_rejection():
