@@ -33,31 +33,43 @@ def seed_changes(
 def _changes(
     planned: PlannedNode, administrators: dict[str, Administrator], sites: Sites
 ) -> Iterator[Change]:
-    own = planned.settings.prefix
-    is_top = planned.settings.role == "top"
     here = [prefix for prefix in planned.prefixes if prefix in sites]
-    if is_top and own in sites:
-        # The root of this network: it allocates one-label prefixes, its own first.
-        yield home(PREFIX_AUTHORITY, administrators[own])
-    for prefix in here:
-        yield home(prefix.encode(), administrators[prefix])
-    for code in planned.codes:
-        if code.prefix in sites:
-            yield home(code.prefix.encode(), administrators[code.owner])
-    for prefix in (*here, *planned.delegated):
-        # A node's own prefix has its record at the parent, which the top has not.
-        if prefix in sites and (prefix != own or is_top):
-            yield prefix_record(prefix, administrators[prefix], sites[prefix])
-    for code in (*planned.codes, *planned.delegated_codes) if is_top else ():
-        if code.prefix in sites:
-            owner = administrators[code.owner]
-            yield prefix_record(code.prefix, owner, sites[code.prefix])
+    yield from _homes(planned, administrators, sites)
+    yield from _prefix_records(planned, administrators, sites)
     for prefix in here:
         yield _create(f"{prefix}/admin", administrators[prefix].values)
     for enterprise in planned.served:
         if enterprise.prefix in sites:
             yield from _products(enterprise)
         yield from _codes(enterprise, sites)
+
+
+def _homes(
+    planned: PlannedNode, administrators: dict[str, Administrator], sites: Sites
+) -> Iterator[Change]:
+    own = planned.settings.prefix
+    if planned.settings.role == "top" and own in sites:
+        # The root of this network: it allocates one-label prefixes, its own first.
+        yield home(PREFIX_AUTHORITY, administrators[own])
+    owned = [(prefix, prefix) for prefix in planned.prefixes]
+    owned += [(code.prefix, code.owner) for code in planned.codes]
+    for prefix, owner in owned:
+        if prefix in sites:
+            yield home(prefix.encode(), administrators[owner])
+
+
+def _prefix_records(
+    planned: PlannedNode, administrators: dict[str, Administrator], sites: Sites
+) -> Iterator[Change]:
+    own, is_top = planned.settings.prefix, planned.settings.role == "top"
+    owned = [(prefix, prefix) for prefix in (*planned.prefixes, *planned.delegated)]
+    if is_top:
+        codes = (*planned.codes, *planned.delegated_codes)
+        owned += [(code.prefix, code.owner) for code in codes]
+    for prefix, owner in owned:
+        # A node's own prefix has its record at the parent, which the top has not.
+        if prefix in sites and (prefix != own or is_top):
+            yield prefix_record(prefix, administrators[owner], sites[prefix])
 
 
 def home(prefix: bytes, administrator: Administrator) -> Change:

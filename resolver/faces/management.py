@@ -77,7 +77,9 @@ _HANDLE_API = {
     "/log/history": {"get": "Changes of an identifier"},
     "/log/rotations": {"get": "What leads from the log's first key to its last"},
     "/log/anchored": {"get": "How far the log is anchored, and on which chain"},
-    "/{key}/{value}": {"get": "GS1 Digital Link: to the link that fits, or the linkset"},
+    "/{key}/{value}": {
+        "get": "GS1 Digital Link: to the link that fits, or the linkset"
+    },
     "/.well-known/gs1resolver": {"get": "What this GS1 resolver is (GS1 resolver 1.2)"},
     "/metrics": {"get": "Counters for Prometheus"},
     "/": {"post": "A message of the Handle protocol (application/x-hdl-message)"},
