@@ -123,7 +123,7 @@ def resolve_code(text: str, asking: Asking, now: float, clock: float) -> Steps:
     rules = (yield from search.company_rules()) if asking.company else ()
     decoded = decode(text, rules)
     if not decoded.readings:
-        raise _unreadable(text, decoded.rejections)
+        raise _unreadable(text, (*_no_rules(asking, rules), *decoded.rejections))
     if len(decoded.readings) == 1:
         one = yield from search.resolve(decoded.readings[0])
         return one or search.only(decoded.readings, [], None)
@@ -236,7 +236,10 @@ class _Search:
     def _product(self, reading: Reading, found: Found, reply: Reply) -> ProductAnswer:
         identifier = found.identifiers[0]
         if reply.code != _SUCCESS:
-            raise answer_error(reply.code, reply.message, identifier)
+            why = reply.message
+            if found.by == "alias":
+                why = f"{found.source} names it{f': {why}' if why else ''}"
+            raise answer_error(reply.code, why, identifier)
         ttl_seconds = shortest_ttl(reply.values, self._clock)
         answer = Answer(identifier, reply.values, ttl_seconds, reply.authoritative)
         asked = tuple(self._asked)
@@ -252,6 +255,15 @@ def _same(identifier: str) -> bytes:
         return canonical(identifier.encode())
     except InvalidIdentifierError:
         return identifier.encode()
+
+
+def _no_rules(asking: Asking, rules: tuple[Rule, ...]) -> tuple[Rejection, ...]:
+    """Say so where codes of an enterprise may come that declares no rules for them."""
+    if not asking.company or rules:
+        return ()
+    reason = f"{asking.company} declares no rules for its own codes"
+    expected = f"{RULE_TYPE} values in {company_rules_name(asking.company)}"
+    return (Rejection("company", "rule", reason, None, expected),)
 
 
 def _unreadable(text: str, rejections: tuple[Rejection, ...]) -> UnreadableCodeError:

@@ -97,14 +97,15 @@ def symbols_in(picture: Image.Image) -> tuple[Symbol, ...]:
 
 def _open(file: Path) -> Image.Image:
     try:
-        size = file.stat().st_size
-        if size > MAX_FILE_OCTETS:
-            message = f"{file}: {size:,} octets, at most {MAX_FILE_OCTETS:,} are read"
-            raise SetupError(message)
-        octets = file.read_bytes()
+        # A device or a pipe does not say how much will come.
+        with file.open("rb") as opened:
+            octets = opened.read(MAX_FILE_OCTETS + 1)
     except OSError as error:
         message = f"{file}: {error.strerror or error}"
         raise SetupError(message, "name a picture file") from error
+    if len(octets) > MAX_FILE_OCTETS:
+        message = f"{file}: more than {MAX_FILE_OCTETS:,} octets, which are not read"
+        raise SetupError(message)
     with warnings.catch_warnings():
         # Pillow warns of bombs, which are refused here, and of odd metadata.
         warnings.simplefilter("ignore")

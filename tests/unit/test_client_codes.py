@@ -184,6 +184,21 @@ async def test_a_bad_line_is_a_result_and_does_not_end_a_stream(twin, server):
     assert results[1].trace == ()
 
 
+async def test_an_alias_record_that_names_what_is_not_there_is_named(twin, server):
+    alias = f"{PREFIX}/01/0{GTIN}/21/GONE"
+    server.records[alias.encode()] = (Value(1, "HS_ALIAS", b"88.100.1/NOPE", 60),)
+    with pytest.raises(NotFoundError, match=f"{alias} names it") as caught:
+        code = f"(01)0{GTIN}(21)GONE"
+        await twin.call(twin.client(server), "resolve_product", code)
+    assert "88.100.1/NOPE" in str(caught.value)
+
+
+async def test_an_enterprise_without_rules_is_named_as_the_reason(twin, server):
+    client = twin.client(server)
+    with pytest.raises(UnreadableCodeError, match=r"88\.NOPE declares no rules"):
+        await twin.call(client, "resolve_product", "XY-1", company="88.NOPE")
+
+
 async def test_a_code_that_leads_nowhere_still_says_what_it_is(twin, server):
     (result,) = await twin.many(twin.client(server), ["095210001000000015"])
     assert isinstance(result.outcome, CodeNotFoundError)

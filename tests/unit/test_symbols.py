@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -133,6 +134,13 @@ def test_what_is_no_picture_is_told(tmp_path, octets, reason):
 
     with pytest.raises(SetupError, match=reason):
         read_picture(file)
+
+
+def test_what_never_ends_is_not_read_to_its_end(monkeypatch):
+    monkeypatch.setattr("resolver.commands.symbols.MAX_FILE_OCTETS", 1000)
+
+    with pytest.raises(SetupError, match="more than 1,000 octets"):
+        read_picture(Path("/dev/zero"))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
