@@ -28,6 +28,7 @@ from resolver.errors import NotFoundError, ResolverError
 from resolver.running import RunningNetwork, run_network
 
 PRODUCT = "88.118.7/SN0001"
+_CODE = "(01)09521180300014(21)SN0001"
 _TIERS = ("recursive", "top", "secondary", "enterprise")
 _NEW = "88.118.7/DEMO-2026-0001"
 _PROOF = "demo.idis-proof"
@@ -116,6 +117,7 @@ def _first_life(network: RunningNetwork, stage: Stage, proof: Path) -> Answer:
     with Client(network.recursive, credential=credential) as client:
         stage.step("resolve through every tier", lambda: _trace(client, stage))
         stage.step("resolve again", lambda: _again(client))
+        stage.step("resolve a product code", lambda: _product(client))
         stage.step("register", lambda: _register(client))
         stage.step("update", lambda: _update(client))
         stage.step("prove", lambda: _prove(network, proof))
@@ -188,6 +190,12 @@ def _again(client: Client) -> str:
     answer = client.resolve(PRODUCT)
     _expect(not answer.authoritative, "the second answer comes from the cache")
     return f"from the recursive node's cache, good for {answer.ttl_seconds} s"
+
+
+def _product(client: Client) -> str:
+    product = client.resolve_product(_CODE)
+    _expect(product.identifier == PRODUCT, "the code of a product leads to its record")
+    return f"{_CODE} is {product.identifier}"
 
 
 def _register(client: Client) -> str:

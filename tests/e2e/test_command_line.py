@@ -831,6 +831,7 @@ def test_the_demonstration_does_all_it_promises(idis, tmp_path):
     steps = [step["step"] for step in report["steps"]]
     for step in (
         "start",
+        "resolve a product code",
         "register",
         "update",
         "prove",

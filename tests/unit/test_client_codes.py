@@ -187,8 +187,8 @@ async def test_a_bad_line_is_a_result_and_does_not_end_a_stream(twin, server):
 async def test_an_alias_record_that_names_what_is_not_there_is_named(twin, server):
     alias = f"{PREFIX}/01/0{GTIN}/21/GONE"
     server.records[alias.encode()] = (Value(1, "HS_ALIAS", b"88.100.1/NOPE", 60),)
+    code = f"(01)0{GTIN}(21)GONE"
     with pytest.raises(NotFoundError, match=f"{alias} names it") as caught:
-        code = f"(01)0{GTIN}(21)GONE"
         await twin.call(twin.client(server), "resolve_product", code)
     assert "88.100.1/NOPE" in str(caught.value)
 

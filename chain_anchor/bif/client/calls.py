@@ -131,7 +131,7 @@ class Calls:
     ) -> Steps[Fee]:
         """Ask what a transaction will cost."""
         content = yield from self._content(key, operations, terms)
-        return (yield from self._fee(content, terms))
+        return (yield from self._fee(content, (key, *terms.more_keys)))
 
     def prepare(
         self, key: PrivateKey, operations: Iterable[Operation], terms: Terms
@@ -139,7 +139,7 @@ class Calls:
         """Build and sign a transaction; asks for what the terms leave open."""
         content = yield from self._content(key, operations, terms)
         if terms.fee_limit is None:
-            fee = yield from self._fee(content, terms)
+            fee = yield from self._fee(content, (key, *terms.more_keys))
             content.fee_limit, content.gas_price = fee
         return signing.sign(content, key, *terms.more_keys)
 
@@ -199,6 +199,7 @@ class Calls:
             terms = replace(terms, nonce=nonce + 1)
         return signing.transaction(source, operations, terms, self._domain)
 
-    def _fee(self, content: Transaction, terms: Terms) -> Steps[Fee]:
-        signatures = 1 + len(terms.more_keys)
-        return results.fee((yield requests.evaluate(content, signatures)))
+    def _fee(self, content: Transaction, keys: Sequence[PrivateKey]) -> Steps[Fee]:
+        evaluated = results.fee((yield requests.evaluate(content, len(keys))))
+        more = signing.octets_not_evaluated(keys) * evaluated.gas_price
+        return evaluated._replace(fee_limit=evaluated.fee_limit + more)

@@ -4,18 +4,24 @@ The signature is over the serialised octets, which are sent as they are (bif not
 §2.2), so a transaction can be signed where no node is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from chain_anchor.bif.chain_pb2 import Operation, Transaction
+from chain_anchor.bif import chain_pb2
+from chain_anchor.bif.chain_pb2 import Operation, Transaction, TransactionEnv
 from chain_anchor.bif.keys import PrivateKey
 from chain_anchor.bif.rules import MAIN_DOMAIN
 from chain_anchor.bif.transactions import Signature
 
 GAS_PRICE = 100
 """What the official SDKs offer unless told otherwise."""
+
+_EVALUATED_OCTETS: Final = 64 + 76 + 5
+"""What nodes count for a signature when they evaluate a fee (bif notes §1.4)."""
+
+_SIGNATURE_OCTETS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +89,15 @@ def sign(content: Transaction, *keys: PrivateKey) -> SignedBlob:
     return SignedBlob(
         blob, tuple(Signature(key.public.text, key.sign(blob)) for key in keys)
     )
+
+
+def octets_not_evaluated(keys: Sequence[PrivateKey]) -> int:
+    """Count what signatures have beyond what nodes count: SM2 keys are longer."""
+    signatures = [
+        chain_pb2.Signature(
+            public_key=key.public.text, sign_data=bytes(_SIGNATURE_OCTETS)
+        )
+        for key in keys
+    ]
+    octets = TransactionEnv(signatures=signatures).ByteSize()
+    return max(0, octets - _EVALUATED_OCTETS * len(keys))
