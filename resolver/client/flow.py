@@ -25,11 +25,17 @@ from registry.model.codes import ResponseCode
 from registry.model.octets import Cursor
 from registry.model.value import Value, read_values
 from registry.schemes.lookup import Wanted
+from registry.schemes.reading import Rejection
 from resolver.client import request
 from resolver.client.answer import Result
 from resolver.client.code_memory import Reply
 from resolver.client.products import ProductAnswer, Steps
-from resolver.errors import BadAnswerError, ResolverError, answer_error
+from resolver.errors import (
+    BadAnswerError,
+    ResolverError,
+    UnreadableCodeError,
+    answer_error,
+)
 from resolver.session.draft import (
     REQUEST_ID_BITS,
     SPOKEN_VERSION,
@@ -47,6 +53,7 @@ from resolver.wire.message import decode_message
 from resolver.wire.request import Resolution
 
 MAX_OCTETS = 65_536
+_MAX_SHOWN = 128
 
 _ID_MASK = (1 << REQUEST_ID_BITS) - 1
 _HEAD = struct.Struct("!8xI12xII8xI")
@@ -137,15 +144,19 @@ class Flow:
         room = self._size - len(self._flying) - len(self.alone) - len(self._done)
         self._expiration = int(clock) + DEFAULT_LIFE_SECONDS
         while room > 0 and self._more and self._octets < MAX_OCTETS:
-            text = next(self._lines, None)
-            if text is None:
+            try:
+                line: object = next(self._lines)
+            except StopIteration:
                 self._more = False
                 break
             room -= 1
-            text = text.rstrip("\r\n")
             number = self._started
             self._started += 1
-            self._step(number, text, self._start(text), None)
+            if isinstance(line, str):
+                text = line.rstrip("\r\n")
+                self._step(number, text, self._start(text), None)
+            else:
+                self._done[number] = _no_text(line)
         octets = b"".join(self._outgoing)
         self._outgoing.clear()
         return octets
@@ -281,6 +292,16 @@ def _values(whole: bytes, flags: int, size: int) -> tuple[Value, ...]:
     values = read_values(cursor)
     cursor.finish("values")
     return values
+
+
+def _no_text(line: object) -> Result:
+    """Give the result of what is no line of text, such as a cell of a data frame."""
+    shown = str(line)[:_MAX_SHOWN]
+    reason = f"{type(line).__name__} {shown!r} is no text"
+    rejection = Rejection(
+        "any", "code", reason, None, "str: numbers lose leading zeros"
+    )
+    return Result(shown, UnreadableCodeError(str(rejection), (rejection,)), shown)
 
 
 def _text(whole: bytes) -> str:

@@ -281,6 +281,7 @@ class _Connection(asyncio.Protocol):
         """End with the client, or tell it which rule of the framing it broke."""
         if self._websocket.state is ConnectionState.REMOTE_CLOSING:
             self._write(event.response())
+            self._open = False  # nothing may follow
             self.end(code, "")
         else:
             self._face.telemetry.malformed += 1

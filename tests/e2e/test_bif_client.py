@@ -26,7 +26,7 @@ from chain_anchor.bif.client import (
 from chain_anchor.bif.client.subscription import BlockClosed, TransactionApplied
 from chain_anchor.bif.contracts.table import Contracts
 from chain_anchor.bif.genesis import FUNDED_BALANCE
-from tests.bif_chains import ALICE, BOB, CAROL, key
+from tests.bif_chains import ALICE, BOB, CAROL, SM2_USER, key
 from tests.bif_served import MemoryChain, serving
 
 NEW = key("client")
@@ -229,6 +229,19 @@ async def test_fees_are_evaluated_without_the_key(chain):
     fee = await chain.evaluate(ALICE, operation.pay(BOB.address(), 1))
     record = await chain.send(ALICE, operation.pay(BOB.address(), 1))
     assert record.actual_fee <= fee.fee_limit
+
+
+async def test_keys_of_sm2_pay_the_longer_signatures(chain):
+    # Nodes evaluate every signature as if it were of Ed25519, real ones too.
+    await chain.send(ALICE, operation.pay(SM2_USER.address(), 10**9))
+    payment = operation.pay(BOB.address(), 1)
+    fee = await chain.evaluate(SM2_USER, payment)
+    record = await chain.send(SM2_USER, payment)
+    assert record.actual_fee <= fee.fee_limit
+    await chain.send(ALICE, operation.pay(SM2_USER.address(), 1))
+    weights = operation.set_privilege(threshold=2, signers={SM2_USER.address(): 1})
+    await chain.send(ALICE, weights)
+    await chain.send(ALICE, payment, terms=Terms(more_keys=(SM2_USER,)))
 
 
 async def test_blocks_and_transactions_are_pushed(chain):

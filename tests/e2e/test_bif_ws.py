@@ -311,6 +311,18 @@ async def test_who_breaks_the_rules_is_told_which(event, code):
         assert await one.reader.read() == b""
 
 
+async def test_who_says_goodbye_leaves_no_error_behind():
+    wrong = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: wrong.append(context))
+    async with serving(MemoryChain()) as face, client(face) as one:
+        await one.greet()
+        one.write(CloseConnection(code=1000))
+        assert (await one.event()).code == 1000
+        assert await one.reader.read() == b""
+    assert wrong == []
+
+
 async def test_a_slow_reader_is_dropped(monkeypatch):
     monkeypatch.setattr(bif_ws, "MAX_UNREAD_OCTETS", 1000)
     chain = MemoryChain()

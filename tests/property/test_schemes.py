@@ -55,6 +55,7 @@ def test_names_made_of_any_reading_are_names(text):
 
 
 @given(TEXTS)
+@example("21(00)")
 def test_a_canonical_code_reads_as_itself(text):
     for reading in decode(text).readings:
         if reading.scheme == "gs1" and reading.code[:1] != "(":

@@ -217,6 +217,15 @@ async def test_a_code_that_leads_nowhere_is_told_what_may_have_happened_to_it(
             await twin.call(twin.client(server), "resolve_product", code)
 
 
+async def test_cells_that_are_no_text_do_not_end_a_stream(twin, server):
+    lines = [None, 9521000100015, float("nan"), b"9521000100015", GTIN]
+    results = await twin.many(twin.client(server), lines)
+    outcomes = [type(result.outcome) for result in results[:-1]]
+    assert outcomes == [UnreadableCodeError] * 4
+    assert "int '9521000100015' is no text" in str(results[1].outcome)
+    assert results[-1].identifier == CLASS
+
+
 async def test_a_stream_shares_what_is_asked_once(twin, server):
     await twin.many(twin.client(server), [ITEM_CODE] * 50, concurrency=1)
     asked = names(server)

@@ -2,17 +2,14 @@
 
 from registry.schemes.gs1.application_identifiers import TABLE, ApplicationIdentifier
 from registry.schemes.gs1.check_digits import check_digit
-from registry.schemes.gs1.element_strings import (
-    bracketed,
-    pairs_in_symbol_order,
-    plain,
-)
+from registry.schemes.gs1.element_strings import pairs_in_symbol_order, plain
 from registry.schemes.gs1.epc import (
     company_prefix_of,
     epc_hexadecimal,
     epc_tag_uri,
     epc_uri,
 )
+from registry.schemes.gs1.fields import bracketed
 from registry.schemes.gs1.forms import read
 from registry.schemes.gs1.links import (
     DEFAULT_STEM,

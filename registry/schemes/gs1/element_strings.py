@@ -13,6 +13,7 @@ from typing import Final
 
 from registry.schemes.gs1.application_identifiers import LENGTHS, SEPARATOR, TABLE
 from registry.schemes.gs1.fields import (
+    ESCAPED_BRACKET,
     FIELDS,
     SCHEME,
     Element,
@@ -35,7 +36,7 @@ _FIXED: Final = {
     if entry.is_predefined and entry.least == entry.most
 }
 _BRACKETED_IDENTIFIER: Final = re.compile(r"\(([^()]*)\)")
-_KNOWN_IDENTIFIER: Final = re.compile(r"\(([0-9]{2,4})\)")
+_KNOWN_IDENTIFIER: Final = re.compile(r"(?<!\\)\(([0-9]{2,4})\)")
 _SPACE_AT_BRACKET: Final = re.compile(r"\s+(?=\()|(?<=\))\s+")
 
 
@@ -98,7 +99,10 @@ def _without_spaces(text: str, spaces: tuple[re.Match[str], ...]) -> Reading:
 
 
 def _bracketed_elements(text: str) -> list[Element]:
-    """Split at the brackets that hold a known identifier: values may hold brackets too."""
+    """Split at the brackets that hold a known identifier: values may hold brackets too.
+
+    One that holds another identifier in its value is written with a backslash before it.
+    """
     marks = [m for m in _KNOWN_IDENTIFIER.finditer(text) if m[1] in TABLE]
     if not marks or marks[0].start() != 0:
         raise _no_first_identifier(text)
@@ -106,7 +110,10 @@ def _bracketed_elements(text: str) -> list[Element]:
     elements = []
     for mark, end in zip(marks, ends, strict=True):
         value = text[mark.end() : end]
-        _check_inner_brackets(mark[1], value, mark.end())
+        if ESCAPED_BRACKET in value:
+            value = value.replace(ESCAPED_BRACKET, "(")
+        else:
+            _check_inner_brackets(mark[1], value, mark.end())
         elements.append(Element(mark[1], value, mark.start() + 1, mark.end()))
     return elements
 
@@ -209,11 +216,6 @@ def _no_identifier(text: str, at: int, ai: str) -> Exception:
     what = describe(text[at + bad]) if at + bad < len(text) else "the end"
     expected = "an application identifier (2 to 4 digits)"
     return rejected(PLAIN, f"{what} in place of a digit", at + bad, expected)
-
-
-def bracketed(pairs: tuple[tuple[str, str], ...]) -> str:
-    """Write application identifiers and values with brackets."""
-    return "".join(f"({ai}){value}" for ai, value in pairs)
 
 
 def pairs_in_symbol_order(

@@ -6,7 +6,8 @@ the parts in canonical order and judges the pairs.
 
 The canonical code is the bracketed element string with the primary key first, then its
 qualifiers as Digital Link orders them, then the rest by application identifier (emulator
-convention: no standard names one spelling among all forms).
+convention: no standard names one spelling among all forms). An opening bracket inside a
+value has a backslash before it, so that two codes never share a spelling.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from registry.schemes.gs1.problems import Problem
 from registry.schemes.reading import CodeError, Part, Reading, Rejection
 
 SCHEME: Final = "gs1"
+ESCAPED_BRACKET: Final = "\\("
 
 FIELDS: Final[dict[str, tuple[str, Callable[[str], str | None], int]]] = {
     ai: (entry.title, acceptor(entry), entry.most if entry.is_predefined else 0)
@@ -103,6 +105,17 @@ def _forbidden(form: str, pair: tuple[str, str], seen: dict[str, Element]) -> Co
     return rejected(form, reason, seen[later].ai_at, expected)
 
 
+def bracketed(pairs: tuple[tuple[str, str], ...]) -> str:
+    """Write application identifiers and values with brackets.
+
+    A bracket that opens inside a value would look like the next identifier's: it gets a
+    backslash, as in GS1's Barcode Syntax Engine.
+    """
+    return "".join(
+        f"({ai}){value.replace('(', ESCAPED_BRACKET)}" for ai, value in pairs
+    )
+
+
 def reading_of(
     form: str, parts: list[Part], shape: Shape, notes: tuple[str, ...] = ()
 ) -> Reading:
@@ -110,5 +123,7 @@ def reading_of(
     if shape.order is not None:
         parts = [parts[at] for at in shape.order]
     code = "".join([f"({part[0]}){part[1]}" for part in parts])
+    if code.count("(") != len(parts):
+        code = bracketed(tuple((part.key, part.value) for part in parts))
     notes = notes + shape.notes if notes else shape.notes
     return new(Reading, (SCHEME, form, code, tuple(parts), notes))
