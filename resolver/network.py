@@ -9,13 +9,10 @@ its delegations are kept up to date after that.
 """
 
 import asyncio
-import datetime as dt
 import resource
 import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from registry.change import Change
@@ -24,7 +21,7 @@ from registry.model.public_key import encode_public_key
 from registry.prefixes import Prefixes, is_stopped, sites_of
 from registry.service import Registry
 from resolver.data_directory import DataDirectory, write_atomically
-from resolver.dns.zones import DEFAULT_ONS_ROOT, code_zones, zones_of
+from resolver.dns.zones import code_zones, zones_of
 from resolver.errors import ResolverError
 from resolver.faces.http import preload
 from resolver.faces.sockets import reachable_hosts
@@ -34,16 +31,18 @@ from resolver.identities import Administrator, make_administrators
 from resolver.keys import SeededKeys
 from resolver.last_seen import LastSeen
 from resolver.log_keys import LogKeys, log_origin
+from resolver.network_settings import NetworkSettings
 from resolver.node import Node, ServerKey
 from resolver.oversight import Overseen, Oversight
 from resolver.plan import PlannedNode, plan, with_zones
 from resolver.seeding import seed_changes
 from resolver.session.signature import public_key_of, sign_message
 from resolver.tls_files import write_tls_files
-from resolver.topology import Topology
 from resolver.witnesses import WitnessAddress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chain_anchor.bif.keys import PrivateKey
     from resolver.anchoring.chain_proofs import ChainProofs
     from resolver.anchoring.submitting import Anchoring
@@ -56,70 +55,6 @@ SERVER_KEY_LABEL = "server"
 _OPEN_FILES = 65_536
 _SEEDED = "seeded"
 _SAVE_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkSettings:
-    """What a network is told."""
-
-    topology: Topology
-    data: Path | None = None
-    """None keeps everything in a temporary directory."""
-
-    seed: int = 1
-    hosts: tuple[str, ...] = ("127.0.0.1", "::1")
-    port_base: int | None = None
-    """Where ports are counted from; 0 lets the system choose all of them."""
-
-    open_writes: bool = False
-    dns_zones: tuple[str, ...] = ()
-    """As `resolver.dns.zones.zones_of` reads them."""
-
-    ons_root: str = DEFAULT_ONS_ROOT
-    """Below which GS1 codes have their names in DNS."""
-
-    fast_path: bool = False
-    """Whether compiled kernels answer what they can, once `start_fast_path` has begun."""
-
-    memory: Path | None = None
-    """Directory that remembers, outside of the data, how far the logs were."""
-
-    witnesses: tuple[str, ...] = ()
-    """`VKEY@URL` of each witness that cosigns the logs."""
-
-    witness_quorum: int = 0
-    """How many of them must have cosigned before anything is acknowledged."""
-
-    accept_rollback: bool = False
-    """Go on from an older copy of the data; the logs say so."""
-
-    rotate_log_keys: bool = False
-    """Let another key sign each log from now on."""
-
-    chains: bool = False
-    """Whether the two chains run too."""
-
-    strict_chains: bool = False
-    """Whether they do only what real nodes do."""
-
-    chain_clock: str = "system"
-    """`system`, or `stepped`: only blocks move it, and the same ones come again."""
-
-    anchoring: bool = False
-    """Whether the national log's checkpoints go to a chain."""
-
-    anchor_url: str = ""
-    """HTTP of the chain; empty for the network's own backbone, if it runs."""
-
-    anchor_key: "PrivateKey | None" = None
-    """Key of the account that sends; None for the backbone's own, on its chain."""
-
-    say: Callable[[str], None] = lambda _: None
-    """Told what people should know."""
-
-    key_cache: Path | None = None
-    today: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)  # noqa: TID251
-    """The time from which certificates are good."""
 
 
 class Network:

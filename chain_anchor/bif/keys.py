@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 from chain_anchor.bif import addresses, base58, hexadecimal, sm2
 from chain_anchor.bif.errors import EncodingError
 from chain_anchor.errors import SignatureError
+from chain_anchor.sm3 import sm3
 
 PRIVATE_KEY_OCTETS: Final = 32
 SIGNATURE_OCTETS: Final = 64
@@ -188,7 +189,7 @@ def _parse_public_key(text: str) -> PublicKey:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _address(key: PublicKey, ac: str) -> str:
-    digest = _sha256 if key.type is KeyType.ED25519 else sm2.sm3
+    digest = _sha256 if key.type is KeyType.ED25519 else sm3
     return addresses.of_hash(digest(key.octets), key.type.value + "f", ac)
 
 

@@ -18,7 +18,8 @@ from resolver.commands.console import print_json, say
 from resolver.dns.zones import DEFAULT_ONS_ROOT
 from resolver.errors import SetupError
 from resolver.faces.sockets import LOOPBACK
-from resolver.network import Network, NetworkSettings
+from resolver.network import Network
+from resolver.network_settings import NetworkSettings
 from resolver.ready_file import describe, well_known_file, write_ready_file
 from resolver.topology import (
     DEFAULT_SECONDARIES,

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 
 from chain_anchor.sm2_curve import Point
+from chain_anchor.sm3 import sm3
 from registry.errors import AuthenticationError, CredentialError, MalformedError
 from registry.model.octets import Cursor, blob, pack_u32, text
 from registry.model.public_key import (
@@ -272,7 +273,7 @@ def _sign(credential: PrivateKeyCredential, message: bytes) -> tuple[str, bytes]
         case int(private_key):
             public_key = sm2.public_point(private_key)
             user_id = credential.handle.encode()
-            e = sm2.message_digest(public_key, sm2.sm3(message), user_id)
+            e = sm2.message_digest(public_key, sm3(message), user_id)
             return "SM3", sm2.sign(private_key, e)
 
 
@@ -292,7 +293,7 @@ def _sm2_digests(key: Point, user: str, message: bytes) -> list[bytes]:
     """Return e of the three variants A, B and C that clients sign."""
     default = sm2.DEFAULT_USER_ID
     return [
-        sm2.message_digest(key, sm2.sm3(message), user.encode()),
+        sm2.message_digest(key, sm3(message), user.encode()),
         sm2.message_digest(key, message, default, sm2.sha256),
         sm2.message_digest(key, message, default),
     ]

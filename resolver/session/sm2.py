@@ -17,15 +17,14 @@ of the algorithm, compressed points, and absent optional fields:
 """
 
 import hashlib
-import hmac
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
-from gmssl.sm3 import sm3_hash
 
+from chain_anchor import sm2_signing
 from chain_anchor.errors import FormatError
 from chain_anchor.sm2_curve import (
     COEFFICIENT_A,
@@ -41,6 +40,7 @@ from chain_anchor.sm2_curve import (
     encode_point,
     multiply,
 )
+from chain_anchor.sm3 import sm3
 from registry.errors import AuthenticationError, MalformedError
 from registry.model.public_key import (
     PUBLIC_KEY_LABEL,
@@ -74,27 +74,6 @@ def sha256(octets: bytes) -> bytes:
     return hashlib.sha256(octets).digest()
 
 
-def _sm3_of_openssl(octets: bytes) -> bytes:
-    return hashlib.new("sm3", octets).digest()
-
-
-def _sm3_of_gmssl(octets: bytes) -> bytes:
-    return bytes.fromhex(sm3_hash(list(octets)))
-
-
-def _choose_sm3() -> Hash:
-    """Take OpenSSL's SM3, 500 times faster, unless this build leaves it out."""
-    try:
-        hashlib.new("sm3")
-    except ValueError:
-        return _sm3_of_gmssl
-    return _sm3_of_openssl
-
-
-sm3: Hash = _choose_sm3()
-"""Hash with SM3 (GB/T 32905-2016)."""
-
-
 def message_digest(
     public_key: Point, message: bytes, user_id: bytes, hash_octets: Hash = sm3
 ) -> bytes:
@@ -122,11 +101,8 @@ def user_digest(public_key: Point, user_id: bytes, hash_octets: Hash = sm3) -> b
 
 def sign(private_key: int, digest: bytes) -> bytes:
     """Sign e, 32 octets; return DER of r and s (GB/T 32918.2 §6.1)."""
-    for nonce in _nonces(private_key, digest, ORDER):
-        signature = _sign_with(private_key, int.from_bytes(digest), nonce)
-        if signature is not None:
-            return encode_dss_signature(*signature)
-    raise AssertionError("unreachable: nonces never end")
+    r, s = sm2_signing.sign(private_key, int.from_bytes(digest))
+    return encode_dss_signature(r, s)
 
 
 def verify(public_key: Point, digests: Iterable[bytes], signature: bytes) -> None:
@@ -207,15 +183,6 @@ def private_key_pem(private_key: int) -> bytes:
     return write_pem(outer, PRIVATE_KEY_LABEL)
 
 
-def _sign_with(private_key: int, e: int, nonce: int) -> tuple[int, int] | None:
-    """Return r and s for this nonce, or nothing if it must not be used."""
-    r = (e + affine(add_base_multiple(INFINITY, nonce)).x) % ORDER
-    if r == 0 or r + nonce == ORDER:
-        return None
-    s = pow(1 + private_key, -1, ORDER) * (nonce - r * private_key) % ORDER
-    return (r, s) if s else None
-
-
 def _fitting_digest(public_key: Point, signature: bytes) -> int:
     """Return the one e that a signature fits, as a number below ORDER."""
     try:
@@ -228,21 +195,6 @@ def _fitting_digest(public_key: Point, signature: bytes) -> int:
     if not point[2]:
         raise AuthenticationError("SM2 signature leads to infinity")
     return (r - affine(point).x) % ORDER
-
-
-def _nonces(private_key: int, digest: bytes, order: int) -> Iterator[int]:
-    """Yield nonces below `order`, a 256-bit number (RFC 6979 §3.2, SHA-256)."""
-    seed = _octets(private_key) + _octets(int.from_bytes(digest) % order)
-    value, key = b"\1" * 32, b"\0" * 32
-    for separator in (b"\0", b"\1"):
-        key = hmac.digest(key, value + separator + seed, "sha256")
-        value = hmac.digest(key, value, "sha256")
-    while True:
-        value = hmac.digest(key, value, "sha256")
-        if 0 < int.from_bytes(value) < order:
-            yield int.from_bytes(value)
-        key = hmac.digest(key, value + b"\0", "sha256")
-        value = hmac.digest(key, value, "sha256")
 
 
 def _check_private(private_key: int) -> None:

@@ -10,7 +10,8 @@ from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical
 from registry.model.value import Value
 from registry.prefixes import Prefixes
-from resolver.network import Network, NetworkSettings
+from resolver.network import Network
+from resolver.network_settings import NetworkSettings
 from resolver.node import Node
 from resolver.session.draft import QUERY_FLAGS, Draft
 from resolver.session.reading import read_body

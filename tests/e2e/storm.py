@@ -23,7 +23,8 @@ from registry.journal import Operation, digest_of
 from registry.model.codes import ResponseCode
 from registry.model.value import Value
 from registry.service import Registry
-from resolver.network import Network, NetworkSettings
+from resolver.network import Network
+from resolver.network_settings import NetworkSettings
 from resolver.topology import builtin_topology
 from tests.registries import PREFIX
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa
 
+from chain_anchor.sm3 import sm3
 from registry.journal import Operation
 from registry.model.octets import blob, pack_u32, text
 from registry.model.public_key import PemPublicKey, encode_public_key, read_pem
@@ -196,9 +197,9 @@ def pem_of(private_key: int) -> bytes:
 
 
 SM2_VARIANTS = {
-    "A": ("SM3", lambda m: (sm2.sm3(m), ADMIN.encode(), sm2.sm3)),
+    "A": ("SM3", lambda m: (sm3(m), ADMIN.encode(), sm3)),
     "B": ("SHA-256", lambda m: (m, sm2.DEFAULT_USER_ID, sm2.sha256)),
-    "C": ("SM3", lambda m: (m, sm2.DEFAULT_USER_ID, sm2.sm3)),
+    "C": ("SM3", lambda m: (m, sm2.DEFAULT_USER_ID, sm3)),
 }
 
 

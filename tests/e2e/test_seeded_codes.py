@@ -6,7 +6,8 @@ import pytest
 
 from resolver.client.aio import AsyncClient
 from resolver.errors import AccessError
-from resolver.network import Network, NetworkSettings
+from resolver.network import Network
+from resolver.network_settings import NetworkSettings
 from resolver.ready_file import describe
 from resolver.seeded_codes import code_records
 from resolver.session.signature import SecretCredential
