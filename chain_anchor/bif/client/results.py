@@ -1,15 +1,12 @@
 """What a node answers, read into types (bif notes §1.3, §1.4); no I/O.
 
-A node leaves out what equals its default, and SDKs are used to numbers as text, so both
-are read. What is not an answer of a node raises `BadAnswerError`, an error of the node
+What is not an answer of a node raises `BadAnswerError`, an error of the node
 `AnsweredError`; neither leaves anything else.
 """
 
 import json
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
-
-from google.protobuf.message import Message
 
 from chain_anchor.bif.anchored_headers import Anchored
 from chain_anchor.bif.chain_pb2 import (
@@ -26,14 +23,18 @@ from chain_anchor.bif.client.errors import (
     BadAnswerError,
     MissingError,
 )
-from chain_anchor.bif.errors import ErrorCode, RefusedError
-from chain_anchor.bif.json_form import Json, JsonObject, from_json
+from chain_anchor.bif.client.members import (
+    fill,
+    integer,
+    list_of,
+    object_of,
+    octets,
+    string,
+)
+from chain_anchor.bif.errors import ErrorCode
+from chain_anchor.bif.json_form import Json, JsonObject
 
-M = TypeVar("M", bound=Message)
 T = TypeVar("T")
-
-MAX_DIGITS = 20
-"""An int64 has 19 digits and a sign."""
 
 
 class NodeInfo(NamedTuple):
@@ -105,8 +106,8 @@ class TransactionRecord(NamedTuple):
             return ()
         created = _parsed(self.text)
         return tuple(
-            _string(_object(entry, "error_desc"), "contract_address")
-            for entry in _list(created, "error_desc")
+            string(object_of(entry, "error_desc"), "contract_address")
+            for entry in list_of(created, "error_desc")
         )
 
 
@@ -141,19 +142,19 @@ class Fee(NamedTuple):
 
 def hello(reply: Json) -> NodeInfo:
     """Read the answer to `requests.hello`."""
-    content = _object(reply, "hello")
+    content = object_of(reply, "hello")
     return NodeInfo(
-        _string(content, "chain_code"),
-        _string(content, "chain_version"),
-        _integer(content, "ledger_version"),
-        _integer(content, "network_id"),
-        _integer(content, "websocket_port"),
+        string(content, "chain_code"),
+        string(content, "chain_version"),
+        integer(content, "ledger_version"),
+        integer(content, "network_id"),
+        integer(content, "websocket_port"),
     )
 
 
 def account(reply: Json) -> Account:
     """Read the answer to `requests.account`."""
-    return _fill(_object(_result(reply), "result"), Account())
+    return fill(object_of(_result(reply), "result"), Account())
 
 
 def metadata(reply: Json) -> dict[str, KeyPair]:
@@ -161,43 +162,44 @@ def metadata(reply: Json) -> dict[str, KeyPair]:
     found = _result(reply)
     if found is None:
         return {}
-    entries = _object(found, "result").values()
-    read = [_fill(_object(entry, "metadata"), KeyPair()) for entry in entries]
+    entries = object_of(found, "result").values()
+    read = [fill(object_of(entry, "metadata"), KeyPair()) for entry in entries]
     return {entry.key: entry for entry in read}
 
 
 def block(reply: Json) -> BlockInfo:
     """Read the answer to `requests.block`."""
-    content = _object(_result(reply), "result")
-    header = _fill(_object(content.get("header"), "header"), LedgerHeader())
+    content = object_of(_result(reply), "result")
+    header = fill(object_of(content.get("header"), "header"), LedgerHeader())
     return BlockInfo(
         header,
-        _string(content, "leader"),
+        string(content, "leader"),
         tuple(
-            _address(entry) for entry in _list(content.get("validators"), "validators")
+            _address(entry)
+            for entry in list_of(content.get("validators"), "validators")
         ),
     )
 
 
 def block_proof(reply: Json) -> BlockProof:
     """Read the answer to `requests.block_proof`."""
-    content = _object(_result(reply), "result")
+    content = object_of(_result(reply), "result")
     shown = content.get("consensus_value") or {}
-    value = _fill(_object(shown, "consensus_value"), ConsensusValue())
+    value = fill(object_of(shown, "consensus_value"), ConsensusValue())
     return BlockProof(
-        _fill(_object(content.get("header"), "header"), LedgerHeader()),
+        fill(object_of(content.get("header"), "header"), LedgerHeader()),
         value.consensus_header.SerializeToString(),
-        _octets(content, "proof"),
+        octets(content, "proof"),
     )
 
 
 def anchored(reply: Json) -> Anchored | None:
     """Read the answer to `requests.anchored`."""
-    found = _object(_result(reply), "result").get("anchored")
+    found = object_of(_result(reply), "result").get("anchored")
     if found is None:
         return None
-    shown = _object(found, "anchored")
-    return Anchored(_integer(shown, "ledger_seq"), _octets(shown, "hash"))
+    shown = object_of(found, "anchored")
+    return Anchored(integer(shown, "ledger_seq"), octets(shown, "hash"))
 
 
 def transactions(reply: Json) -> tuple[TransactionRecord, ...]:
@@ -215,9 +217,9 @@ def waiting(reply: Json) -> tuple[WaitingTransaction, ...]:
 
 def pool_size(reply: Json) -> int:
     """Read the answer to `requests.pool_size`."""
-    content = _object(reply, "getTxCacheSize")
+    content = object_of(reply, "getTxCacheSize")
     _raise_error(content)
-    return _integer(content, "queue_size")
+    return integer(content, "queue_size")
 
 
 def submissions(reply: Json, count: int) -> tuple[Submission, ...]:
@@ -227,12 +229,12 @@ def submissions(reply: Json, count: int) -> tuple[Submission, ...]:
         AnsweredError: the node refused the request as a whole.
         BadAnswerError: not every transaction is answered.
     """
-    content = _object(reply, "submitTransaction")
+    content = object_of(reply, "submitTransaction")
     if "results" not in content:
         _raise_error(content)
     found = tuple(
-        _submission(_object(entry, "results"))
-        for entry in _list(content.get("results"), "results")
+        _submission(object_of(entry, "results"))
+        for entry in list_of(content.get("results"), "results")
     )
     if len(found) != count:
         raise BadAnswerError(f"results: {count} expected, got {len(found)}")
@@ -241,12 +243,12 @@ def submissions(reply: Json, count: int) -> tuple[Submission, ...]:
 
 def fee(reply: Json) -> Fee:
     """Read the answer to `requests.evaluate`."""
-    entries = _list(_object(_result(reply), "result").get("txs"), "txs")
+    entries = list_of(object_of(_result(reply), "result").get("txs"), "txs")
     if not entries:
         raise BadAnswerError("txs: one evaluation expected, none came")
-    envelope = _object(_object(entries[0], "txs").get("transaction_env"), "env")
-    content = _object(envelope.get("transaction"), "transaction")
-    return Fee(_integer(content, "fee_limit"), _integer(content, "gas_price"))
+    envelope = object_of(object_of(entries[0], "txs").get("transaction_env"), "env")
+    content = object_of(envelope.get("transaction"), "transaction")
+    return Fee(integer(content, "fee_limit"), integer(content, "gas_price"))
 
 
 def returned(reply: Json) -> Json:
@@ -255,10 +257,12 @@ def returned(reply: Json) -> Json:
     Raises:
         AnsweredError: the contract failed (151), or there is none.
     """
-    entries = _list(_object(_result(reply), "result").get("query_rets"), "query_rets")
+    entries = list_of(
+        object_of(_result(reply), "result").get("query_rets"), "query_rets"
+    )
     if not entries:
         raise BadAnswerError("query_rets: one value expected, none came")
-    entry = _object(entries[0], "query_rets")
+    entry = object_of(entries[0], "query_rets")
     if "error" in entry:
         text = json.dumps(entry["error"], ensure_ascii=False)
         raise AnsweredError(ErrorCode.CONTRACT_EXECUTE_FAIL, text)
@@ -267,43 +271,43 @@ def returned(reply: Json) -> Json:
 
 
 def _record(entry: JsonObject) -> TransactionRecord:
-    trigger = _fill(_object(entry.get("trigger") or {}, "trigger"), Trigger())
+    trigger = fill(object_of(entry.get("trigger") or {}, "trigger"), Trigger())
     return TransactionRecord(
-        hash=_string(entry, "hash"),
-        code=_integer(entry, "error_code"),
-        text=_string(entry, "error_desc"),
-        ledger_seq=_integer(entry, "ledger_seq"),
-        close_time=_integer(entry, "close_time"),
-        actual_fee=_integer(entry, "actual_fee"),
-        size=_integer(entry, "tx_size"),
+        hash=string(entry, "hash"),
+        code=integer(entry, "error_code"),
+        text=string(entry, "error_desc"),
+        ledger_seq=integer(entry, "ledger_seq"),
+        close_time=integer(entry, "close_time"),
+        actual_fee=integer(entry, "actual_fee"),
+        size=integer(entry, "tx_size"),
         content=_content(entry),
         signatures=tuple(
-            _fill(_object(signature, "signatures"), Signature())
-            for signature in _list(entry.get("signatures"), "signatures")
+            fill(object_of(signature, "signatures"), Signature())
+            for signature in list_of(entry.get("signatures"), "signatures")
         ),
         triggered=tuple(
             str(digest)
-            for digest in _list(entry.get("contract_tx_hashes"), "contract_tx_hashes")
+            for digest in list_of(entry.get("contract_tx_hashes"), "contract_tx_hashes")
         ),
         trigger=trigger.transaction.hash.hex(),
     )
 
 
 def _waiting(entry: JsonObject) -> WaitingTransaction:
-    time = _integer(entry, "incoming_time")
-    return WaitingTransaction(_string(entry, "hash"), time, _content(entry))
+    time = integer(entry, "incoming_time")
+    return WaitingTransaction(string(entry, "hash"), time, _content(entry))
 
 
 def _submission(entry: JsonObject) -> Submission:
-    code = _integer(entry, "error_code")
+    code = integer(entry, "error_code")
     if code == ErrorCode.ALREADY_EXIST:
         code = 0  # it waits already, which is what was wanted
-    text, hint = _string(entry, "error_desc"), _string(entry, "hint")
-    return Submission(_string(entry, "hash"), code, text, hint)
+    text, hint = string(entry, "error_desc"), string(entry, "hint")
+    return Submission(string(entry, "hash"), code, text, hint)
 
 
 def _content(entry: JsonObject) -> Transaction:
-    return _fill(_object(entry.get("transaction"), "transaction"), Transaction())
+    return fill(object_of(entry.get("transaction"), "transaction"), Transaction())
 
 
 def _listed(reply: Json, read: Callable[[JsonObject], T]) -> tuple[T, ...]:
@@ -311,18 +315,18 @@ def _listed(reply: Json, read: Callable[[JsonObject], T]) -> tuple[T, ...]:
         found = _result(reply)
     except MissingError:
         return ()
-    entries = _list(_object(found, "result").get("transactions"), "transactions")
-    return tuple(read(_object(entry, "transactions")) for entry in entries)
+    entries = list_of(object_of(found, "result").get("transactions"), "transactions")
+    return tuple(read(object_of(entry, "transactions")) for entry in entries)
 
 
 def _result(reply: Json) -> Json:
-    content = _object(reply, "answer")
+    content = object_of(reply, "answer")
     _raise_error(content)
     return content.get("result")
 
 
 def _raise_error(content: JsonObject) -> None:
-    code = _integer(content, "error_code")
+    code = integer(content, "error_code")
     if code == ErrorCode.SUCCESS:
         return
     text = content.get("error_desc")
@@ -335,14 +339,6 @@ def _raise_error(content: JsonObject) -> None:
     )
 
 
-def _fill(content: JsonObject, message: M) -> M:
-    try:
-        from_json(content, message)
-    except RefusedError as error:
-        raise BadAnswerError(f"{message.DESCRIPTOR.name}: {error.text}") from None
-    return message
-
-
 def _parsed(text: str) -> Json:
     try:
         return json.loads(text)
@@ -350,59 +346,10 @@ def _parsed(text: str) -> Json:
         raise BadAnswerError(f"error_desc: JSON expected, got {text[:80]!r}") from None
 
 
-def _object(value: Json, name: str) -> JsonObject:
-    if not isinstance(value, dict):
-        raise _unexpected(name, "an object", value)
-    return value
-
-
-def _list(value: Json, name: str) -> list[Json]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise _unexpected(name, "an array", value)
-    return value
-
-
-def _string(content: JsonObject, name: str) -> str:
-    value = content.get(name)
-    if value is None:
-        return ""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if abs(value) < 10**MAX_DIGITS else None
-    if not isinstance(value, str):
-        raise _unexpected(name, "text", value)
-    return value
-
-
-def _octets(content: JsonObject, name: str) -> bytes:
-    try:
-        return bytes.fromhex(_string(content, name))
-    except ValueError:
-        raise _unexpected(name, "hexadecimal digits", content[name]) from None
-
-
-def _integer(content: JsonObject, name: str) -> int:
-    value = content.get(name)
-    if value is None:
-        return 0
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and len(value) <= MAX_DIGITS:
-        digits = value.removeprefix("-")
-        if digits.isascii() and digits.isdigit():
-            return int(value)
-    raise _unexpected(name, "an integer", value)
-
-
 def _address(entry: Json) -> str:
     """Take a validator: its address, or as the older chain shows it, an object."""
     return (
         entry
         if isinstance(entry, str)
-        else _string(_object(entry, "validators"), "address")
+        else string(object_of(entry, "validators"), "address")
     )
-
-
-def _unexpected(name: str, expected: str, value: Json) -> BadAnswerError:
-    return BadAnswerError(f"{name}: {expected} expected, got {type(value).__name__}")
