@@ -48,7 +48,7 @@ def show_network(network: Network, ready: dict[str, Any], seconds: float) -> Non
         )
     if "anchoring" in ready:
         anchoring = ready["anchoring"]
-        say(f"log {anchoring['origin']}: anchored on {anchoring['url']}")
+        say(f"log {anchoring['origin']}: its checkpoints go to {anchoring['url']}")
     say(f"DNS, for example: {dns_example(network, ready)}")
     for example in code_examples(ready):
         say(f"product codes, for example: {example}")

@@ -7,7 +7,7 @@ to the main chain's block, as soon as that has it.
 """
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chain_anchor.bundle import bundle_json, decode_bundle
@@ -17,6 +17,7 @@ from registry.model.typed import InterfaceType, Protocol
 from resolver.client import Client
 from resolver.client.known_logs import KnownLogs
 from resolver.client.proofs import fetch_proof, verified_proof
+from resolver.commands.codes_shown import is_identifier
 from resolver.commands.console import fail, print_json, say
 from resolver.commands.pinned import Pins, keep_used, trusted
 from resolver.commands.proof_anchors import Proof, anchored_proof, anchoring_line
@@ -49,12 +50,17 @@ class ProofOptions:
 def run(options: ProofOptions) -> int:
     """Give the proof of an identifier; 0 when there is one that holds, else 1.
 
+    A product code is looked up first; proven is the identifier that it means.
+
     Raises:
-        InvalidIdentifierError: The name is no identifier.
+        InvalidIdentifierError: The name is no identifier, nor a code that means one.
         ResolverError: No log could be asked, or none believed.
     """
     name = canonical(options.identifier.encode())
     logs = _logs(options)
+    if not is_identifier(options.identifier):
+        options = _looked_up(options)
+        name = canonical(options.identifier.encode())
     url = _url(options, logs, name)
 
     def ask() -> Proof:
@@ -74,6 +80,14 @@ def run(options: ProofOptions) -> int:
     keep_used(logs, proof.verified)
     _give(options, proof)
     return 0
+
+
+def _looked_up(options: ProofOptions) -> ProofOptions:
+    """Ask what a code means."""
+    with Client(server_address(options.server)) as client:
+        product = client.resolve_product(options.identifier)
+    say(f"{options.identifier} is {product.identifier}")
+    return replace(options, identifier=product.identifier)
 
 
 def _logs(options: ProofOptions) -> KnownLogs:

@@ -148,6 +148,14 @@ def test_a_proof_goes_to_a_file_and_what_it_proves_to_the_reader(idis, tmp_path)
     assert len(bundle.history) == 1
 
 
+def test_of_a_product_code_the_identifier_is_proven_that_it_means(idis, network):
+    codes = network.ready["codes"]
+    one = next(each for each in codes if each["scheme"] == "gs1")
+    out, said = idis("proof", one["code"], "--no-anchors", "--json")
+    assert one["identifier"].upper() in out.decode().upper()
+    assert f"{one['code']} is {one['identifier']}" in said.replace("\n", " ")
+
+
 def test_a_terminal_gets_a_table_and_no_octets(idis):
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "resolver.cli", "proof", PRODUCT]
