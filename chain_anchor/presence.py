@@ -19,13 +19,13 @@ _NEAR = 8
 """Depths to either side of the last bucket's: hashes spread keys evenly, so the depths
 of buckets differ by a few."""
 
-_ORDERS = tuple(
-    sorted(
-        range(max(depth - _NEAR, 0), min(depth + _NEAR, MAX_DEPTH) + 1),
-        key=lambda other, depth=depth: abs(other - depth),  # type: ignore[misc]
-    )
-    for depth in range(MAX_DEPTH + 1)
-)
+
+def _order(depth: int) -> tuple[int, ...]:
+    near = range(max(depth - _NEAR, 0), min(depth + _NEAR, MAX_DEPTH) + 1)
+    return tuple(sorted(near, key=lambda other: abs(other - depth)))
+
+
+_ORDERS = tuple(map(_order, range(MAX_DEPTH + 1)))
 """For each depth, those near it, the nearest first."""
 
 

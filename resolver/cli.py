@@ -17,6 +17,7 @@ from registry.errors import InvalidIdentifierError, RegistryError, StoreError
 from resolver.commands.console import fail
 from resolver.errors import (
     AmbiguousCodeError,
+    CodeNotFoundError,
     ResolverError,
     SetupError,
     UnreachableError,
@@ -26,7 +27,6 @@ from resolver.parsers import codes, identifiers, networks, proofs
 
 DONE, NO, MISUSE, UNREACHABLE = 0, 1, 2, 3
 _INTERRUPTED = 130
-_CHOOSE = "resolve one of these, or write which is meant: (01)... or (414)..."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,8 +70,10 @@ def _outcome(error: ResolverError | RegistryError | AnchorError) -> tuple[int, s
             return MISUSE, _looks(error)
         case UnreachableError():
             return UNREACHABLE, "is a network running? start one with: idis up"
+        case AmbiguousCodeError() | CodeNotFoundError():
+            return NO, error.hint
         case _:
-            return NO, _CHOOSE if isinstance(error, AmbiguousCodeError) else ""
+            return NO, ""
 
 
 def _looks(error: InvalidIdentifierError | UnreadableCodeError) -> str:

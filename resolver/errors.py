@@ -54,6 +54,8 @@ class NotFoundError(AnswerError):
 class CodeNotFoundError(NotFoundError):
     """A product code is a code, but the tree has nothing under it."""
 
+    hint = "its owner registers what it means: idis codes alias CODE IDENTIFIER"
+
     def __init__(
         self,
         text: str,
@@ -127,6 +129,8 @@ class UnreadableCodeError(ResolverError):
 
 class AmbiguousCodeError(ResolverError):
     """A code means several identifiers, `choices`; nobody guesses."""
+
+    hint = "resolve one of these, or write which is meant: (01)... or (414)..."
 
     def __init__(self, message: str, choices: tuple[str, ...]) -> None:
         super().__init__(message)

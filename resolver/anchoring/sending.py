@@ -38,6 +38,9 @@ class RefusedForeverError(AnchorError):
     """A transaction will never be taken: another one must be signed."""
 
 
+_SETTINGS = ChainSettings(confirm_seconds=CONFIRM_SECONDS)
+
+
 class Sender:
     """Sends checkpoints of one log from one account."""
 
@@ -46,7 +49,7 @@ class Sender:
         url: str,
         key: PrivateKey,
         origin: str,
-        settings: ChainSettings = ChainSettings(confirm_seconds=CONFIRM_SECONDS),  # noqa: B008 (frozen)
+        settings: ChainSettings = _SETTINGS,
     ) -> None:
         """Take a node's URL, the account's key and the log's origin.
 

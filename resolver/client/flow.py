@@ -15,9 +15,9 @@ The octets of requests are those of `Draft`, of responses those of `decode_messa
 are spelled out here because they are most of what a code costs.
 """
 
-import functools
 import struct
 from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from registry.errors import MalformedError, RegistryError
@@ -154,7 +154,8 @@ class Flow:
             self._started += 1
             if isinstance(line, str):
                 text = line.rstrip("\r\n")
-                self._step(number, text, self._start(text), None)
+                steps = self._start(text)
+                self._step(number, text, steps, partial(next, steps))
             else:
                 self._done[number] = _no_text(line)
         octets = b"".join(self._outgoing)
@@ -190,19 +191,13 @@ class Flow:
 
     def reply(self, flight: Flight, reply: Reply) -> None:
         """Go on with a code whose question was answered."""
-        self._step(flight.number, flight.text, flight.steps, reply)
+        steps = flight.steps
+        self._step(flight.number, flight.text, steps, partial(steps.send, reply))
 
     def fail(self, flight: Flight, error: ResolverError) -> None:
         """Go on with a code whose question failed."""
-        number, text, steps, _, _ = flight
-        try:
-            wanted = steps.throw(error)
-        except StopIteration as end:
-            self._finish(number, text, end.value)
-        except ResolverError as failure:
-            self._done[number] = Result(text, failure, text)
-        else:
-            self._ask(number, text, steps, wanted)
+        steps = flight.steps
+        self._step(flight.number, flight.text, steps, partial(steps.throw, error))
 
     def lost(self) -> None:
         """The connection is gone: what is without an answer is to be asked alone."""
@@ -223,9 +218,12 @@ class Flow:
             self._given += 1
             yield result
 
-    def _step(self, number: int, text: str, steps: Steps, reply: Reply | None) -> None:
+    def _step(
+        self, number: int, text: str, steps: Steps, go_on: Callable[[], Wanted]
+    ) -> None:
+        """Take a code to its next question, or to its end."""
         try:
-            wanted = steps.send(reply)  # type: ignore[arg-type]  # None starts it
+            wanted = go_on()
         except StopIteration as end:
             self._finish(number, text, end.value)
         except ResolverError as failure:
@@ -277,7 +275,7 @@ class Flow:
             self.reply(flight, reply)
 
 
-@functools.lru_cache(maxsize=64)
+@lru_cache(maxsize=64)
 def _tail(types: tuple[str, ...]) -> bytes:
     """Encode what follows the name in the body: no indexes, and the types."""
     kinds = tuple(kind.encode() for kind in types)

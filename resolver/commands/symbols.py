@@ -163,9 +163,7 @@ def draw(
     except ValueError as error:
         message = f"a {kind} symbol does not hold {content[:60]!r}: {error}"
         raise SetupError(message, "try --symbol qr or datamatrix") from error
-    height, width = view.shape
-    symbol = Image.frombytes("L", (width, height), bytes(memoryview(view)))  # type: ignore[arg-type]
-    return _framed(symbol, text)
+    return _framed(Image.fromarray(view), text)
 
 
 def _framed(symbol: Image.Image, text: str) -> Image.Image:

@@ -11,7 +11,7 @@ import pytest
 from resolver import cli
 from resolver.client import AsyncClient, Client
 from resolver.errors import UnreadableCodeError
-from resolver.running import start_network, stop_network
+from tests.e2e.code_network import code_network
 
 GTIN, CLASS = "9521000100015", "88.100.1/MODEL/SMF-652D"
 CREDENTIALS = "88.100.1"
@@ -23,15 +23,8 @@ GROWTH_MIB = 8
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     base = tmp_path_factory.mktemp("client-codes")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "HOME"):
-            patch.setenv(name, str(base / name))
-        running = start_network(base, ("--secondaries", "2", "--port-base", "0"))
-        patch.setenv("IDIS_READY_FILE", str(running.ready_file))
-        try:
-            yield running
-        finally:
-            stop_network(running.process)
+    with code_network(base) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

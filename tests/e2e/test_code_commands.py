@@ -9,7 +9,7 @@ import pytest
 from resolver import cli
 from resolver.client import Client
 from resolver.commands import code_conversion
-from resolver.running import start_network, stop_network
+from tests.e2e.code_network import code_network
 from tests.nano import closed_port
 
 GTIN, ITEM = "9521000100015", "(01)09521000100015(21)SN0042"
@@ -21,15 +21,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "erp.csv"
 def network(tmp_path_factory):
     """Run one network for all of them."""
     base = tmp_path_factory.mktemp("codes")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "HOME"):
-            patch.setenv(name, str(base / name))
-        running = start_network(base, ("--secondaries", "2", "--port-base", "0"))
-        patch.setenv("IDIS_READY_FILE", str(running.ready_file))
-        try:
-            yield running
-        finally:
-            stop_network(running.process)
+    with code_network(base) as running:
+        yield running
 
 
 @pytest.fixture

@@ -37,46 +37,14 @@ from resolver.errors import (
 from resolver.session.signature import SecretCredential
 from resolver.wire.codes import OpCode, OpFlag
 from resolver.wire.response import Failure, Handles, Referral
+from tests.client_twin import QUICK, Twin
 from tests.nano import NanoServer, closed_port
 
-QUICK = ClientSettings(retry=RetryPolicy((0.05, 0.05, 0.05), 3.0))
 CREDENTIAL = SecretCredential("88.118.7/admin", 300, b"secret")
 NAME = "88.118.7/SN1"
 URL = Value(1, "URL", b"https://example.org/1")
 MAIL = Value(2, "EMAIL", b"a@example.org", 60)
 CREATE, LOGIN = OpCode.CREATE_HANDLE, OpCode.LOGIN_ID_SYSTEM
-
-
-class Twin:
-    """One client of either kind, called in the same way."""
-
-    def __init__(self, kind):
-        self.kind = kind
-        self.clients = []
-
-    def client(self, server, settings=QUICK, **options):
-        client = self.kind(getattr(server, "address", server), settings, **options)
-        self.clients.append(client)
-        return client
-
-    async def call(self, client, name, *arguments, **options):
-        """Call a method; blocking ones in a thread, so that a test can time out."""
-        method = getattr(client, name)
-        async with asyncio.timeout(20):
-            if self.kind is AsyncClient:
-                return await method(*arguments, **options)
-            return await asyncio.to_thread(method, *arguments, **options)
-
-    async def many(self, client, identifiers, **options):
-        stream = client.resolve_many(identifiers, **options)
-        async with asyncio.timeout(20):
-            if self.kind is AsyncClient:
-                return [result async for result in stream]
-            return await asyncio.to_thread(list, stream)
-
-    async def close(self):
-        for client in self.clients:
-            await self.call(client, "close")
 
 
 @pytest.fixture(params=[AsyncClient, Client], ids=["async", "blocking"])

@@ -1,7 +1,5 @@
 """Both clients resolve codes against a scripted server: one by one, and in streams."""
 
-import asyncio
-
 import pytest
 
 from registry.model.value import Value
@@ -20,45 +18,14 @@ from resolver.errors import (
 )
 from resolver.wire.codes import OpFlag
 from resolver.wire.response import Failure, Referral
+from tests.client_twin import Twin
 from tests.nano import NanoServer
 
-QUICK = ClientSettings(retry=RetryPolicy((0.05, 0.05, 0.05), 3.0))
 PREFIX = "88.GS1.95210001"
 GTIN = "9521000100015"
 CLASS, ITEM = "88.100.1/CLASS", "88.100.1/SN42"
 ITEM_CODE = f"(01)0{GTIN}(21)SN42"
 URL = Value(1, "URL", b"https://example.org/1")
-
-
-class Twin:
-    """One client of either kind, called in the same way."""
-
-    def __init__(self, kind):
-        self.kind = kind
-        self.clients = []
-
-    def client(self, server, settings=QUICK):
-        client = self.kind(getattr(server, "address", server), settings)
-        self.clients.append(client)
-        return client
-
-    async def call(self, client, name, *arguments, **options):
-        method = getattr(client, name)
-        async with asyncio.timeout(20):
-            if self.kind is AsyncClient:
-                return await method(*arguments, **options)
-            return await asyncio.to_thread(method, *arguments, **options)
-
-    async def many(self, client, lines, **options):
-        stream = client.resolve_many(lines, **options)
-        async with asyncio.timeout(20):
-            if self.kind is AsyncClient:
-                return [result async for result in stream]
-            return await asyncio.to_thread(list, stream)
-
-    async def close(self):
-        for client in self.clients:
-            await self.call(client, "close")
 
 
 @pytest.fixture(params=[AsyncClient, Client], ids=["async", "blocking"])
