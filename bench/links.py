@@ -10,15 +10,13 @@ answer, so that waiting in line counts.
 
 import argparse
 import contextlib
-import json
 import select
 import socket
 import statistics
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +24,7 @@ from urllib.parse import urlsplit
 from bench.machine import describe_machine
 from bench.peers.contender import Contender, Round as Cost, Tally, measure
 from bench.peers.http_client import Lesson, ask, connect, learn_replies
+from bench.rounds import tell_rounds
 from bench.serving import find_cores, on_cores, pin, wait_for_fast_path
 from registry.schemes import gs1
 from resolver.commands.console import show, table
@@ -199,14 +198,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     options = parser.parse_args(list(arguments) if arguments is not None else None)
     rounds = run(options.seconds, options.rate, options.rounds)
-    if options.json:
-        found = {
-            "machine": describe_machine(),
-            "rounds": [asdict(one) for one in rounds],
-        }
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    else:
-        _show(rounds, options.rate)
+    tell_rounds(rounds, lambda: _show(rounds, options.rate), as_json=options.json)
     return 0
 
 

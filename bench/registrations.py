@@ -17,12 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.machine import describe_machine
 from bench.products import write_products
+from bench.rounds import tell_rounds
 from bench.serving import wait_for_fast_path
 from registry.model.codes import ResponseCode
 from registry.model.value import Value
@@ -215,14 +216,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         measure(options.count, options.rate, options.seconds)
         for _ in range(options.rounds)
     ]
-    if options.json:
-        found = {
-            "machine": describe_machine(),
-            "rounds": [asdict(one) for one in rounds],
-        }
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
-    else:
-        _show(rounds, options.rate)
+    tell_rounds(rounds, lambda: _show(rounds, options.rate), as_json=options.json)
     return 0
 
 

@@ -6,7 +6,6 @@ not the bounds are kept, because a busy machine is no error.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -21,10 +20,10 @@ from bench.chain.measuring import (
     starts,
     transfers,
 )
-from bench.figures import Figure, figures_table
-from bench.machine import describe_commit, describe_machine
+from bench.figures import Figure
 from bench.serving import ending_on_termination
-from resolver.commands.console import fail, print_json, say, show
+from bench.told import tell_figures
+from resolver.commands.console import fail, say
 from resolver.running import run_network
 
 VERSION = 1
@@ -65,22 +64,9 @@ def main(arguments: Iterable[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("stopped")
         return INTERRUPTED
-    made = {
-        "version": VERSION,
-        "figures": [figure.as_dict() for figure in figures],
-        "machine": describe_machine(),
-        "commit": describe_commit(),
-        "quick": options.quick,
-        "effort": effort._asdict(),
-    }
-    if options.out is not None:
-        file = options.out / "chain.json"
-        file.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-        say(f"written: {file}")
-    if options.json:
-        print_json(made)
-    else:
-        show(figures_table(figures))
+    more = {"version": VERSION, "quick": options.quick, "effort": effort._asdict()}
+    file = options.out / "chain.json" if options.out is not None else None
+    tell_figures(figures, more, file=file, as_json=options.json)
     return 0
 
 

@@ -5,21 +5,21 @@ exit code is 0 whether or not the bounds are kept, because a busy machine is no 
 """
 
 import argparse
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.figures import Figure, figures_table
+from bench.figures import Figure
 from bench.limits.bed import make_bed
 from bench.limits.beside import Cached
 from bench.limits.flooding import FLOODS, Told, flood
 from bench.limits.registering import registrations
 from bench.limits.storing import resident, uncached
-from bench.machine import describe_commit, describe_machine
+from bench.machine import describe_machine
 from bench.serving import Cores, ending_on_termination, find_cores, on_cores
-from resolver.commands.console import fail, print_json, say, show
+from bench.told import tell_figures
+from resolver.commands.console import fail, say
 from resolver.errors import ResolverError
 
 VERSION = 1
@@ -67,23 +67,15 @@ def main(arguments: Iterable[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("stopped")
         return INTERRUPTED
-    made = {
+    more = {
         "version": VERSION,
-        "figures": [figure.as_dict() for figure in figures],
         "floods": told,
         "machine": {**describe_machine(), "pinning": cores.text},
-        "commit": describe_commit(),
         "quick": options.quick,
         "effort": effort._asdict(),
     }
-    if options.out is not None:
-        file = options.out / "limits.json"
-        file.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-        say(f"written: {file}")
-    if options.json:
-        print_json(made)
-    else:
-        show(figures_table(figures))
+    file = options.out / "limits.json" if options.out is not None else None
+    tell_figures(figures, more, file=file, as_json=options.json)
     return 0
 
 
