@@ -78,7 +78,7 @@ def corpus(products: int) -> Corpus:
 
 def _gtin(number: int) -> str:
     digits = f"{COMPANY_PREFIX}{FIRST_ITEM + number:04d}"
-    return digits + str(check_digit(digits))
+    return digits + check_digit(digits)
 
 
 def _records(codes: Corpus) -> Iterator[tuple[str, tuple[Value, ...]]]:

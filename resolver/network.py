@@ -33,6 +33,7 @@ from resolver.last_seen import LastSeen
 from resolver.log_keys import LogKeys, log_origin
 from resolver.network_settings import NetworkSettings
 from resolver.node import Node, ServerKey
+from resolver.on_chain import OnChain
 from resolver.oversight import Overseen, Oversight
 from resolver.plan import PlannedNode, plan, with_zones
 from resolver.seeding import seed_changes
@@ -43,13 +44,8 @@ from resolver.witnesses import WitnessAddress
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from chain_anchor.bif.keys import PrivateKey
-    from resolver.anchoring.chain_proofs import ChainProofs
-    from resolver.anchoring.submitting import Anchoring
     from resolver.certificates import Authority
-    from resolver.chains import Chains
     from resolver.fastpath.engine import Engine
-    from resolver.sealing import Sealing
 
 SERVER_KEY_LABEL = "server"
 _OPEN_FILES = 65_536
@@ -75,9 +71,7 @@ class Network:
 
         self._executor = ThreadPoolExecutor(4, thread_name_prefix="registry")
         self.oversight: Oversight | None = None
-        self.chains: Chains | None = None
-        self.anchoring: Anchoring | None = None
-        self.chain_proofs: ChainProofs | None = None
+        self.on_chain = OnChain(settings)
         self._saving: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
         self._quickening: asyncio.Task[None] | None = None
@@ -112,12 +106,13 @@ class Network:
             self.nodes[planned.settings.name] = node
         for node in (self.recursive, self.top):
             node.network_readiness = self.not_ready
-        chains = asyncio.create_task(self._start_chains(directory))
+        chains = asyncio.create_task(self.on_chain.start_chains(directory))
         try:
             await self._serve(directory, loading)
         finally:
             await chains
-        await self._start_anchoring(directory)
+        assert self.oversight is not None
+        await self.on_chain.anchor(directory, self.top, self.oversight)
 
     async def _serve(
         self, directory: DataDirectory, loading: "asyncio.Task[object]"
@@ -129,77 +124,6 @@ class Network:
         await loading
         await asyncio.gather(*(node.serve() for node in self.nodes.values()))
         self.oversight.start()
-
-    async def _start_chains(self, directory: DataDirectory) -> None:
-        if not self.settings.chains:
-            return
-        if directory.read_only:
-            self.settings.say("no chains: the data directory cannot be written")
-            return
-        # Late: a network without chains needs neither their code nor its time.
-        from resolver.chains import Chains
-
-        settings = self.settings
-        hosts = reachable_hosts(settings.hosts)
-        self.chains = Chains(
-            settings.seed,
-            directory.path / "chains",
-            hosts,
-            settings.port_base,
-            settings.chain_clock,
-            strict=settings.strict_chains,
-        )
-        await self.chains.start()
-
-    async def _start_anchoring(self, directory: DataDirectory) -> None:
-        account, sealing = self._anchor_account(), self.top.sealing
-        if account is None or sealing is None or directory.read_only:
-            return
-        # Late, as for the chains.
-        from resolver.anchoring.sending import Sender
-        from resolver.anchoring.submitting import Anchoring
-
-        self.anchoring = Anchoring(
-            sealing,
-            Sender(*account, sealing.log.origin),
-            directory.path / "anchoring",
-            self.settings.say,
-            is_own=not self.settings.anchor_url,
-        )
-        self.top.anchoring = self.anchoring.progress
-        await self.anchoring.start()
-        self._prove_anchoring(sealing, self.anchoring)
-
-    def _prove_anchoring(self, top: "Sealing", anchoring: "Anchoring") -> None:
-        """Let the logs' proofs lead onto the chain."""
-        from resolver.anchoring.anchored_logs import AnchoredLogs
-        from resolver.anchoring.chain_proofs import ChainProofs
-
-        assert self.oversight is not None
-        own = self.chains if anchoring.is_own else None
-        main_url = own.main.url if own is not None else None
-        proofs = self.chain_proofs = ChainProofs(
-            anchoring.url, main_url, self.settings.say
-        )
-        logs = AnchoredLogs(anchoring.url, top, proofs)
-        for overseen in self.oversight.logs.values():
-            logs.attach(overseen.sealing, overseen.ancestors)
-        anchoring.listen(proofs.confirmed)
-        proofs.start(anchoring.newest)
-
-    def _anchor_account(self) -> "tuple[str, PrivateKey] | None":
-        """Say where checkpoints go and whose account sends them."""
-        settings = self.settings
-        if not settings.anchoring:
-            return None
-        if settings.anchor_url:
-            assert settings.anchor_key is not None
-            return settings.anchor_url, settings.anchor_key
-        # Checkpoints have the time of day in them: the same blocks would not come again.
-        if self.chains is None or settings.chain_clock == "stepped":
-            return None
-        key = settings.anchor_key or self.chains.anchoring_key
-        return self.chains.backbone.url, key
 
     async def _oversee(self, directory: DataDirectory) -> Oversight:
         settings = self.settings
@@ -279,12 +203,7 @@ class Network:
             await self._engine.stop()
         if self.oversight is not None:
             await self.oversight.close()
-        if self.anchoring is not None:
-            await self.anchoring.close()
-        if self.chain_proofs is not None:
-            await self.chain_proofs.close()
-        if self.chains is not None:
-            await self.chains.close()
+        await self.on_chain.close()
         await asyncio.gather(*(node.close() for node in self.nodes.values()))
         self._executor.shutdown()
         if self.directory is not None:

@@ -57,13 +57,13 @@ def describe(network: Network) -> dict[str, object]:
             for entry in _credentials(network, administrator)
         ],
     }
-    if network.chains is not None:
-        ready["chains"] = network.chains.describe()
-    if network.anchoring is not None:
+    if network.on_chain.chains is not None:
+        ready["chains"] = network.on_chain.chains.describe()
+    if network.on_chain.anchoring is not None:
         ready["anchoring"] = {
-            "url": network.anchoring.url,
-            "account": network.anchoring.account,
-            "origin": network.anchoring.origin,
+            "url": network.on_chain.anchoring.url,
+            "account": network.on_chain.anchoring.account,
+            "origin": network.on_chain.anchoring.origin,
         }
     if network.authority_file is not None:
         ready["tls_ca"] = str(network.authority_file)

@@ -22,9 +22,10 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from registry.schemes.gs1 import check_digit
 from resolver.code_prefixes import code_prefixes
 from resolver.seeded import SeededIdentifier, SeededValue
-from resolver.topology import Enterprise, Product, check_digit, is_gtin_of
+from resolver.topology import Enterprise, Product, is_gtin_of
 
 ALIAS_TTL_SECONDS = 60
 """Links are edited while they are in use: an answer is not kept for longer."""

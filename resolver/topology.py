@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
+from registry.schemes.gs1 import check_digit
 from resolver.topology_file import (
     MAX_FILE_OCTETS,
     Table,
@@ -40,7 +41,6 @@ __all__ = [
     "Topology",
     "TopologyError",
     "builtin_topology",
-    "check_digit",
     "load_topology",
     "parse_topology",
 ]
@@ -361,12 +361,3 @@ def _gtin(table: Table, company: str | None) -> str | None:
 def is_gtin_of(gtin: str, company_prefix: str) -> bool:
     """Tell whether a GTIN is of a company prefix; those of 8 digits are of none."""
     return len(gtin) == 8 or gtin.zfill(14)[1:].startswith(company_prefix)
-
-
-def check_digit(digits: str) -> str:
-    """Give the digit that ends a GS1 key.
-
-    The digits weigh 3, 1, 3, ... from the right (GS1 General Specifications §7.9).
-    """
-    total = 3 * sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2]))
-    return str(-total % 10)

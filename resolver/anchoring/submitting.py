@@ -101,10 +101,11 @@ class Anchoring:
 
     async def close(self) -> None:
         """Stop; what is under way is sent again after the next start."""
-        if self._task is not None:
+        task, self._task = self._task, None
+        if task is not None:
             self._sealing.followers.remove(self._note_head)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await self._sender.close()
         if self._writing is not None:
             await asyncio.gather(self._writing, return_exceptions=True)

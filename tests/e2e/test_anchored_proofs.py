@@ -232,7 +232,7 @@ async def test_restarted_networks_prove_again_also_under_other_keys(tmp_path, ke
             seen.append((await proved(network, logs, name)).verified)
             url = logs.nearest(name.encode()).url
             said = await asyncio.to_thread(fetch_anchored, url)
-            assert said.url == network.chains.backbone.url
+            assert said.url == network.on_chain.chains.backbone.url
             assert (said.size, said.hops) == (seen[-1].anchors.size, 2)
     first, second, third = (one.anchors.chains for one in seen)
     assert len(first) == len(second) == len(third) == 2
@@ -247,8 +247,8 @@ async def test_a_log_that_went_on_far_is_walked_back_bit_by_bit(
         logs = KnownLogs.of_ready(describe(network))
         await register(node, f"{SELF_RUN_PREFIX}/N")
         await proved(network, logs, f"{SELF_RUN_PREFIX}/N")
-        await network.anchoring.close()  # nothing is anchored from now on
-        network.anchoring = None
+        await network.on_chain.anchoring.close()  # nothing is anchored from now on
+        network.on_chain.anchoring = None
         for number in range(8):
             await register(node, f"{SELF_RUN_PREFIX}/N{number}")
             await reported(network)
@@ -266,7 +266,7 @@ async def test_a_log_that_went_on_far_is_walked_back_bit_by_bit(
 
 def forget(network):
     """Let every log look for its anchored entry as if it had never been asked."""
-    logs = AnchoredLogs("http://chain", network.top.sealing, network.chain_proofs)
+    logs = AnchoredLogs("http://chain", network.top.sealing, network.on_chain.proofs)
     for overseen in network.oversight.logs.values():
         logs.attach(overseen.sealing, overseen.ancestors)
 
@@ -335,8 +335,8 @@ async def test_while_the_main_chain_is_away_its_own_chain_is_proved(keys):
         await register(network.node_of(SELF_RUN_PREFIX), name)
         await proved(network, logs, name)
         away = f"http://127.0.0.1:{closed_port()}"
-        proofs = ChainProofs(network.anchoring.url, away, said.put_nowait)
-        newest = network.anchoring.newest
+        proofs = ChainProofs(network.on_chain.anchoring.url, away, said.put_nowait)
+        newest = network.on_chain.anchoring.newest
         proofs.start(newest)
         problem = await asyncio.wait_for(said.get(), DEADLINE_SECONDS)
         assert "not proved up to the main chain" in problem

@@ -32,9 +32,11 @@ SOAK_ROUNDS = int(os.environ.get("IDIS_SOAK_ROUNDS", "100"))
 async def anchored(network, size=0):
     """Wait until the chain has what the log has, and at least so many entries."""
     came = asyncio.Event()
-    network.anchoring.listen(lambda _: came.set())
+    network.on_chain.anchoring.listen(lambda _: came.set())
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while (progress := network.anchoring.progress()).behind or progress.size < size:
+        while (
+            progress := network.on_chain.anchoring.progress()
+        ).behind or progress.size < size:
             came.clear()
             await came.wait()
     return progress
@@ -55,8 +57,8 @@ async def test_a_network_anchors_its_log_and_tells_of_it(tmp_path, keys):
         assert progress.size == network.top.sealing.log.head.size
         told = describe(network)["anchoring"]
         assert told == {
-            "url": network.chains.backbone.url,
-            "account": network.chains.anchoring_key.address(),
+            "url": network.on_chain.chains.backbone.url,
+            "account": network.on_chain.chains.anchoring_key.address(),
             "origin": network.top.sealing.log.origin,
         }
         base = f"http://127.0.0.1:{network.top.http.port}"
@@ -68,7 +70,7 @@ async def test_a_network_anchors_its_log_and_tells_of_it(tmp_path, keys):
         assert f"idis_anchor_working{labels} 1.0" in metrics
         assert f"idis_anchor_confirmed_total{labels}" in metrics
     async with running(keys, **settings) as network:
-        assert network.anchoring.newest.queued.size >= progress.size
+        assert network.on_chain.anchoring.newest.queued.size >= progress.size
 
 
 async def test_a_chain_that_nobody_reaches_stops_no_registration(
@@ -83,8 +85,11 @@ async def test_a_chain_that_nobody_reaches_stops_no_registration(
         node = network.node_of(SELF_RUN_PREFIX)
         for number in range(20):
             await register(node, f"{SELF_RUN_PREFIX}/N{number}")
-        assert network.anchoring.newest is None
-        assert network.anchoring.progress().behind == network.top.sealing.log.head.size
+        assert network.on_chain.anchoring.newest is None
+        assert (
+            network.on_chain.anchoring.progress().behind
+            == network.top.sealing.log.head.size
+        )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ async def test_a_chain_that_nobody_reaches_stops_no_registration(
 )
 async def test_networks_that_anchor_nothing(keys, settings):
     async with running(keys, secondaries=1, **settings) as network:
-        assert network.anchoring is None
+        assert network.on_chain.anchoring is None
         assert "anchoring" not in describe(network)
 
 
