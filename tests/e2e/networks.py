@@ -1,5 +1,6 @@
 """Whole networks in the test's own process, and questions to their nodes."""
 
+import asyncio
 import contextlib
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ from registry.model.codes import ResponseCode
 from registry.model.identifier import canonical
 from registry.model.value import Value
 from registry.prefixes import Prefixes
+from resolver.errors import PortError
 from resolver.network import Network
 from resolver.network_settings import NetworkSettings
 from resolver.node import Node
@@ -23,6 +25,7 @@ from tests.sockets import exchange_tcp
 
 HOSTED, HOSTED_PREFIX, HOST_PREFIX = "88.118.7/SN0001", "88.118.7", "88.118"
 SELF_RUN, SELF_RUN_PREFIX = "88.118.1/SN0001", "88.118.1"
+PORT_SECONDS = 20
 FRESH = QUERY_FLAGS | int(OpFlag.AUTHORITATIVE)
 """Ask past the recursive node's cache."""
 
@@ -102,6 +105,21 @@ async def delegate(network: Network, prefix: str, *sites: bytes):
     await below.delegate(prefix.encode(), sites)
 
 
+async def _bound(settings, key) -> Node:
+    """Bind a node's old ports; a client elsewhere may have been given one meanwhile."""
+    until = time.monotonic() + PORT_SECONDS
+    while True:
+        node = Node(settings, key)
+        try:
+            node.bind()
+        except PortError:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return node
+
+
 async def reopen(network: Network, node: Node) -> Node:
     """Start a node that was closed again, at the same ports."""
     settings = replace(
@@ -110,9 +128,8 @@ async def reopen(network: Network, node: Node) -> Node:
         http_port=node.http.port,
         https_port=node.https.port,
     )
-    again = Node(settings, node.key)
+    again = await _bound(settings, node.key)
     again.tls = node.tls
-    again.bind()
     root = network.top.settings.prefix, network.top.sites
     again.open(network._executor, *root)
     await again.serve()
